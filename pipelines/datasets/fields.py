@@ -1,0 +1,49 @@
+"""Columns that say what they are: every column of a dataset carries the name of its field group.
+
+A *mask* is a field group that models may not see. Masks act on groups, never on column names, so
+a new column is masked as soon as it is declared in the right group.
+"""
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+# Groups that only bookkeeping reads: never a feature, whatever the masks say.
+LABEL = "label"
+SPLIT = "split"
+
+# Identifiers of hosts, networks, moments and single packets: they give the label away without
+# saying anything about behaviour, so they are masked unless a person asks for them.
+DEFAULT_MASKS: tuple[str, ...] = (
+    "addresses",
+    "macs",
+    "ports",
+    "time",
+    "ttl",
+    "ip_id",
+    "seq_ack",
+    "checksums",
+)
+
+# What traffic does rather than who sent it: features by default.
+BEHAVIOUR: tuple[str, ...] = ("protocol", "sizes", "gaps", "flags", "counts", "payload")
+
+# Columns of a table that nobody has classified.
+COLUMN = "column"
+
+
+def field(name: str, kind: pa.DataType, group: str) -> pa.Field:
+    """A column named ``name`` that belongs to ``group``."""
+    return pa.field(name, kind, metadata={b"group": group.encode()})
+
+
+def group_of(column: pa.Field) -> str:
+    """The field group of a column; ``column`` where none was declared."""
+    metadata = column.metadata or {}
+    return metadata.get(b"group", COLUMN.encode()).decode()
+
+
+def feature_columns(schema: pa.Schema, masks: Iterable[str] = DEFAULT_MASKS) -> list[str]:
+    """Names of the columns that a model may see under ``masks``, in schema order."""
+    hidden = {LABEL, SPLIT, *masks}
+    return [column.name for column in schema if group_of(column) not in hidden]

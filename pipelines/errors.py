@@ -1,0 +1,24 @@
+"""The errors that a person may meet: each says what, where and how to mend it."""
+
+
+class NetloopError(Exception):
+    """Something went wrong that a person can understand; the command line prints it without a traceback.
+
+    ``message`` says what and where in one sentence, ``mend`` what to do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, mend: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.mend}".strip()
+
+
+class InputError(NetloopError):
+    """What the user gave cannot be used: a spec, a path, a capture, a table, an option."""
+
+    exit_code = 2

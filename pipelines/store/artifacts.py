@@ -1,0 +1,41 @@
+"""Artefacts: folders named by the hash of what they hold, made whole or not at all."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from pipelines.errors import NetloopError
+from pipelines.store.files import hash_folder, scratch_folder
+
+
+class ArtifactStore:
+    """Content-addressed folders below ``root``. Two runs that make the same thing share its name."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, digest: str) -> Path:
+        """The folder of an artefact. Raises NetloopError if it is not there."""
+        folder = self.root / digest
+        if not folder.is_dir():
+            raise NetloopError(
+                f"Artefact {digest[:12]} is not in {self.root}.",
+                "It may have been pruned: run the step that made it again.",
+            )
+        return folder
+
+    def has(self, digest: str) -> bool:
+        """Whether the artefact is there."""
+        return (self.root / digest).is_dir()
+
+    def make(self, fill: Callable[[Path], None]) -> str:
+        """Let ``fill`` write into a new folder, move it into place, return its content hash."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(self.root) as parent:
+            folder = parent / "content"
+            folder.mkdir()
+            fill(folder)
+            digest = hash_folder(folder)
+            if not self.has(digest):
+                os.rename(folder, self.root / digest)
+        return digest
