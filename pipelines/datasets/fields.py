@@ -40,10 +40,16 @@ def field(name: str, kind: pa.DataType, group: str) -> pa.Field:
 def group_of(column: pa.Field) -> str:
     """The field group of a column; ``column`` where none was declared."""
     metadata = column.metadata or {}
-    return metadata.get(b"group", COLUMN.encode()).decode()
+    group: bytes = metadata.get(b"group", COLUMN.encode())
+    return group.decode()
 
 
 def feature_columns(schema: pa.Schema, masks: Iterable[str] = DEFAULT_MASKS) -> list[str]:
     """Names of the columns that a model may see under ``masks``, in schema order."""
     hidden = {LABEL, SPLIT, *masks}
     return [column.name for column in schema if group_of(column) not in hidden]
+
+
+def is_captured(schema: pa.Schema) -> bool:
+    """Whether rows are flows or packets of captures rather than records of a table."""
+    return "packet_length" in schema.names

@@ -1,0 +1,211 @@
+"""Train, validation and test sides on which no split group appears twice.
+
+Every way of splitting is the same walk: put the groups in an order (time, or a seeded shuffle),
+give the last share of each class to test and the last share of what is left to validation.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines.datasets.groups import (
+    Grouping,
+    group_rows,
+    last_share,
+    named,
+    shuffled,
+    time_order,
+)
+from pipelines.datasets.keys import Codes, text_codes
+from pipelines.datasets.split_manifest import (
+    SIDES,
+    Proof,
+    Side,
+    Size,
+    Split,
+    SplitManifest,
+    groups_on_two_sides,
+    row_order,
+)
+from pipelines.errors import InputError
+
+By = Literal["time", "capture", "flow", "row"]
+TRAIN, VALIDATION, TEST = range(len(SIDES))
+VALIDATION_SHARE = 0.2
+
+
+def make_split(
+    rows: pa.Table,
+    by: By,
+    test: float,
+    validation: float = VALIDATION_SHARE,
+    seed: int = 0,
+) -> Split:
+    """Draw a split.
+
+    ``by``: ``time`` tests on the latest flows of each class, ``capture`` on whole captures,
+    ``flow`` (for tables also called ``row``) on flows drawn with ``seed``. ``test`` is a share of
+    each class's groups, ``validation`` a share of the groups left to train.
+
+    Raises InputError for a share outside its range, rows without times, a class in one capture
+    only, or classes so small that nothing is left to test.
+    """
+    check_shares(test, validation)
+    grouping = group_rows(rows, "capture" if by == "capture" else "flow")
+    if by == "capture":
+        refuse_single_captures(grouping)
+    order = time_order(rows, grouping) if by == "time" else shuffled(len(grouping.names), seed)
+    on_test = last_share(order, grouping.members, test)
+    side = np.where(on_test, np.int8(TEST), np.int8(TRAIN))
+    side = with_validation(side, order, grouping, validation)
+    if not on_test.any():
+        raise InputError(
+            f"No class has two {grouping.column} groups, so nothing can be held out for test.",
+            "Give more captures, or a separate test source.",
+        )
+    name = "flow" if by == "row" else by
+    return finish(rows, grouping, side[grouping.of_row], name, test, validation, seed)
+
+
+def sample_draws(
+    rows: pa.Table, split: Split, per_class: int, draws: int, seed: int = 0
+) -> list[Codes]:
+    """Draw small training sets for a study of few labels.
+
+    Returns ``draws`` arrays of row positions, each with ``per_class`` different train rows of
+    every class that train holds, ascending. Raises InputError if a class has fewer rows.
+    """
+    classes, labels = text_codes(rows, "label")
+    train = split.rows_on("train")
+    pools = [train[labels[train] == number] for number in range(len(classes))]
+    pools = [pool for pool in pools if len(pool)]
+    small = [classes[labels[pool[0]]] for pool in pools if len(pool) < per_class]
+    if small or per_class < 1 or draws < 1:
+        raise InputError(
+            f"Cannot draw {per_class} train rows a class {draws} times"
+            + (f": too few in {named(small)}." if small else "."),
+            "Lower sample.per_class or leave these classes out.",
+        )
+    chosen = []
+    for draw in range(draws):
+        random = np.random.default_rng([seed, draw])
+        picks = [random.choice(pool, per_class, replace=False) for pool in pools]
+        chosen.append(np.sort(np.concatenate(picks)))
+    return chosen
+
+
+def check_shares(test: float, validation: float) -> None:
+    """Raise InputError unless both shares leave something to train on."""
+    if not 0 < test < 1:
+        raise InputError(f"The test share is {test}.", "Give a share above 0 and below 1.")
+    if not 0 <= validation < 1:
+        raise InputError(f"The validation share is {validation}.", "Give 0 or a share below 1.")
+
+
+def with_validation(
+    side: npt.NDArray[np.int8], rank: Codes, grouping: Grouping, share: float
+) -> npt.NDArray[np.int8]:
+    """Move the last ``share`` of each class's train groups to validation."""
+    left = [groups[side[groups] == TRAIN] for groups in grouping.members]
+    return np.where(last_share(rank, left, share), np.int8(VALIDATION), side)
+
+
+def refuse_single_captures(grouping: Grouping) -> None:
+    """Raise InputError if a class lives in one capture: it cannot be both learned and tested."""
+    single = [
+        name
+        for name, groups in zip(grouping.classes, grouping.members, strict=True)
+        if len(groups) < 2
+    ]
+    if single:
+        raise InputError(
+            f"{len(single)} of {len(grouping.classes)} classes have one capture only and cannot "
+            f"be split by capture: {named(single)}.",
+            "Split by time or flow, add captures of these classes, or leave them out.",
+        )
+
+
+def finish(
+    rows: pa.Table,
+    grouping: Grouping,
+    side: npt.NDArray[np.int8],
+    by: str,
+    test: float | None,
+    validation: float,
+    seed: int,
+    warnings: Sequence[str] = (),
+) -> Split:
+    """Write down the split with its sizes, its groups and its proof."""
+    sizes = side_sizes(rows, grouping, side)
+    of_group = np.zeros(len(grouping.names), np.int8)
+    of_group[grouping.of_row] = side
+    names = np.array(grouping.names, object)
+    document = SplitManifest(
+        by=by,
+        group=grouping.column,
+        test=test,
+        validation=validation,
+        seed=seed,
+        rows=len(side),
+        row_order_sha256=row_order(rows),
+        sizes=sizes,
+        proof=Proof(
+            groups_on_two_sides=groups_on_two_sides(grouping.of_row, side),
+            checked=len(grouping.names),
+        ),
+        warnings=[*warnings, *split_warnings(grouping, sizes, validation)],
+        groups={name: names[of_group == number].tolist() for number, name in enumerate(SIDES)},
+    )
+    split = Split(side.astype(np.int8), document)
+    split.check(rows)
+    return split
+
+
+def side_sizes(
+    rows: pa.Table, grouping: Grouping, side: npt.NDArray[np.int8]
+) -> dict[Side, dict[str, Size]]:
+    """Rows and groups of every class on every side."""
+    _, labels = text_codes(rows, "label")
+    shape = (len(SIDES), len(grouping.classes))
+    counts = np.bincount(side * shape[1] + labels, minlength=shape[0] * shape[1]).reshape(shape)
+    of_group = np.zeros(len(grouping.names), np.int8)
+    of_group[grouping.of_row] = side
+    groups = [np.bincount(of_group[m], minlength=len(SIDES)) for m in grouping.members]
+    return {
+        name: {
+            label: Size(rows=int(counts[number, column]), groups=int(groups[column][number]))
+            for column, label in enumerate(grouping.classes)
+        }
+        for number, name in enumerate(SIDES)
+    }
+
+
+def split_warnings(
+    grouping: Grouping, sizes: dict[Side, dict[str, Size]], validation: float
+) -> list[str]:
+    """Name the classes that a side misses, and why their scores mean little."""
+    missing = {
+        side: [label for label in grouping.classes if not sizes[side][label].rows] for side in SIDES
+    }
+    warnings = []
+    if missing["train"]:
+        warnings.append(f"Not in train, so never learned: {named(missing['train'])}.")
+    if missing["test"]:
+        warnings.append(f"Not in test, so without a score: {named(missing['test'])}.")
+    if validation and missing["validation"]:
+        warnings.append(
+            f"Too few {grouping.column} groups for validation: {named(missing['validation'])}."
+        )
+    pairs = [
+        label
+        for label, groups in zip(grouping.classes, grouping.members, strict=True)
+        if len(groups) == 2
+    ]
+    if pairs:
+        warnings.append(
+            f"Two {grouping.column} groups only, one to learn from and one to test: {named(pairs)}."
+        )
+    return warnings
