@@ -18,8 +18,9 @@ class Question(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    id: str
+    id: str = Field(description="The parameter it sets: 'tool.parameter'")
     text: str
+    kind: Literal["number", "names"]
     default: str
     reason: str = Field("", description="Why it is asked and what the default would mean")
 

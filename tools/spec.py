@@ -8,6 +8,9 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.progress import Progress, silent
+from pipelines.store.artifacts import ArtifactStore
+from pipelines.store.run import RunFolder
+from tools.rates import Rates
 
 Risk = Literal["read", "write", "train", "deploy"]
 
@@ -24,6 +27,7 @@ class Estimate(BaseModel):
     rows: int | None = Field(None, description="Rows (flows, packets, records) it will work on")
     minutes: float = Field(0.0, description="Wall-clock minutes")
     memory_mb: int = Field(0, description="Peak memory in MB beyond the process itself")
+    measured: bool = Field(False, description="Whether the rate was measured on this machine")
 
 
 class ToolResult(BaseModel):
@@ -31,39 +35,68 @@ class ToolResult(BaseModel):
 
     artifacts: dict[str, str] = Field(default_factory=dict)
     numbers: dict[str, Any] = Field(default_factory=dict, description="Small, JSON, no traffic")
+    work: float = Field(0.0, description="Units of work done, as ``estimate`` counts them")
     seconds: float = Field(0.0, description="Wall clock; never part of an artefact")
 
 
 @dataclass(frozen=True)
 class ToolContext:
-    """What a tool may touch: the artefacts of its run, the results so far, a progress line."""
+    """What a tool may touch: the artefacts of its run, a progress line, measured rates."""
 
-    store: "ArtifactStore"
+    store: ArtifactStore
     inputs: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     progress: Progress = silent
+    rates: Rates = field(default_factory=Rates)
+    run: RunFolder | None = None
+    emit: Callable[[str], None] = lambda line: None
 
     def artifact(self, name: str) -> Path:
-        """The folder of the artefact that an earlier step of this run left under ``name``."""
+        """The folder of the artefact that an earlier step left under ``name``."""
         return self.store.path(self.inputs[name])
+
+    def rows(self) -> int | None:
+        """How many rows the run works on so far; None before they are imported."""
+        from pipelines.store.rows import count_rows  # pyarrow, wanted only here
+
+        name = next((n for n in ("clean_rows", "rows") if n in self.inputs), None)
+        return None if name is None else count_rows(self.artifact(name))
+
+    def named(self, prefix: str) -> dict[str, Path]:
+        """Artefact folders whose names begin with ``prefix``, by the rest of their names."""
+        return {
+            name.removeprefix(prefix): self.store.path(digest)
+            for name, digest in sorted(self.inputs.items())
+            if name.startswith(prefix)
+        }
 
 
 P = TypeVar("P", bound=Params)
 
 
+def nothing_outside(params: Any) -> list[Path]:
+    """The files outside the store that a call reads, for a tool that reads none."""
+    return []
+
+
 @dataclass(frozen=True)
 class ToolSpec(Generic[P]):
-    """A tool. ``version`` rises when the same parameters and inputs would give another result."""
+    """A tool.
+
+    ``needs`` names the artefacts it reads (a name that ends in ``/`` stands for all that begin so;
+    one that ends in ``?`` may be absent), ``makes`` those it leaves. ``reads`` lists files outside
+    the store whose content is part of the call. ``version`` rises when the same call would give
+    another result. A tool that is not ``repeatable`` runs every time it is called.
+    """
 
     name: str
     summary: str
     params: type[P]
     risk: Risk
-    needs: tuple[str, ...]
-    makes: tuple[str, ...]
-    estimate: Callable[[P, ToolContext], Estimate]
     run: Callable[[P, ToolContext], ToolResult]
+    estimate: Callable[[P, ToolContext], Estimate]
+    needs: tuple[str, ...] = ()
+    makes: tuple[str, ...] = ()
+    reads: Callable[[P], list[Path]] = nothing_outside
+    repeatable: bool = True
     version: int = 1
-
-
-from pipelines.store.artifacts import ArtifactStore  # noqa: E402

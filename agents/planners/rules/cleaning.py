@@ -1,0 +1,92 @@
+"""Cleaning by rules: safe filters only, a split that the data allows, identifiers masked."""
+
+from typing import Any
+
+from agents.checkpoints import Plan
+from agents.planners.base import Evidence
+from agents.planners.rules.notes import read_note
+from agents.planners.rules.plans import RULES, param, step, summarised, with_params
+from agents.state import Feedback
+from pipelines.datasets.fields import DEFAULT_MASKS
+
+
+def propose(evidence: Evidence) -> Plan:
+    """Which rows go to quarantine, how sides are drawn, what models may not see."""
+    spec, filters = evidence.spec, evidence.facts["filters"]
+    taken = [f for f in filters if f["recommended"]]
+    masks = list(DEFAULT_MASKS if spec.data.masks is None else spec.data.masks)
+    why_masks = "they name hosts and moments, not behaviour" if spec.data.masks is None else "set in the spec"
+    by, why_by = _split(evidence)
+    return Plan(
+        stage="cleaning",
+        planner=RULES,
+        summary=_summary(filters, taken, by),
+        steps=[
+            step("clean_rows", filters=([f["name"] for f in taken], _filter_reason(taken))),
+            step(
+                "split_rows",
+                by=(by, why_by),
+                test=(spec.data.split.test, "set in the spec or its default"),
+                validation=(spec.data.split.validation, "of the train side, to choose and to stop by"),
+            ),
+            step("audit_shortcuts", masks=(masks, why_masks)),
+        ],
+    )
+
+
+def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
+    """The plan with the filters, split or masks that the feedback asks for."""
+    wishes, why = read_note(feedback.note), f"asked for: {feedback.note.strip()}"
+    masks = set(param(plan, "audit_shortcuts", "masks"))
+    named = {f["name"] for f in evidence.facts["filters"] if f["name"].replace("_", " ") in feedback.note.lower().replace("_", " ")}
+    changed = plan
+    if wishes.split_by:
+        changed = with_params(changed, "split_rows", by=(wishes.split_by, why))
+    if wishes.test_share:
+        changed = with_params(changed, "split_rows", test=(wishes.test_share, why))
+    if new := (masks | wishes.mask) - wishes.unmask:
+        if new != masks:
+            changed = with_params(changed, "audit_shortcuts", masks=(sorted(new), why))
+    filters = set(param(plan, "clean_rows", "filters"))
+    wanted = set() if wishes.keep_rows else filters ^ named if named else filters
+    if wanted != filters:
+        changed = with_params(changed, "clean_rows", filters=(sorted(wanted), why))
+    if changed == plan:
+        changed = _alternative(evidence, plan, why)
+    return changed
+
+
+def _alternative(evidence: Evidence, plan: Plan, why: str) -> Plan:
+    """The next best split when the words say nothing that the rules can read."""
+    order = ["time", "flow", "capture"] if evidence.facts["kind"] != "table" else ["row", "time"]
+    by = param(plan, "split_rows", "by")
+    other = order[(order.index(by) + 1) % len(order)] if by in order else order[0]
+    changed = with_params(plan, "split_rows", by=(other, f"the next split, {why}"))
+    return summarised(changed, f"I read no change in your words, so I propose to split by {other}. "
+                               "You can also edit single parameters.")
+
+
+def _split(evidence: Evidence) -> tuple[str, str]:
+    spec, facts = evidence.spec, evidence.facts
+    if spec.data.test is not None:
+        return "source", "the spec names a test source of its own: all of the first is for training"
+    if spec.data.split.by is not None:
+        return spec.data.split.by, "set in the spec"
+    if facts["kind"] == "table":
+        return "row", "a table without time: equal rows stay on one side"
+    if facts["captures_per_class"] >= 4:
+        return "capture", "every class has four captures or more: test on captures never seen"
+    return "time", "train on earlier flows, test on later ones, as in operation"
+
+
+def _summary(filters: list[dict[str, Any]], taken: list[dict[str, Any]], by: str) -> str:
+    rows = sum(f["rows"] for f in taken)
+    offered = len(filters) - len(taken)
+    rest = f" {offered} more filters could be used." if offered else ""
+    return f"Set {rows:,} rows aside, split by {by}, hide identifiers and look for shortcuts.{rest}"
+
+
+def _filter_reason(taken: list[dict[str, Any]]) -> str:
+    if not taken:
+        return "no filter is safe enough to be taken unasked"
+    return "; ".join(f"{f['name']}: {f['rows']:,} rows, {f['reason']}" for f in taken)

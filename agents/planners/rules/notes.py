@@ -1,0 +1,115 @@
+"""What a person's sentence asks to change, as far as rules can read it."""
+
+import re
+from dataclasses import dataclass, field
+
+from pipelines.datasets.fields import BEHAVIOUR, DEFAULT_MASKS
+
+MODEL_WORDS = {
+    "majority": r"majority",
+    "lookup": r"look-?ups?",
+    "knn": r"k-?nn|nearest neighbou?rs?",
+    "logistic_regression": r"logistic(?: regression)?",
+    "random_forest": r"(?:random )?forests?",
+    "hist_gradient_boosting": r"(?:hist(?:ogram)? )?(?:gradient )?boosting|boosted trees",
+    "cnn": r"cnn|convolution\w*|neural net\w*|deep (?:model|learning)",
+    "baselines": r"baselines?|ladder",
+}
+REFUSE = r"(?:no|not|without|skip|drop|remove|leave out|omit|avoid|do(?:n't| not) (?:use|train|want|need))"
+ONLY = r"(?:only|just|nothing but)"
+ADD = r"(?:add|also|include|try|use|with)"
+FASTER = r"faster|quick(?:er|ly)?|too (?:slow|long|expensive)|cheaper|shorter|less time|(?:fewer|less) epochs"
+LONGER = r"longer|more epochs|more training|bigger|larger|better|stronger"
+SHARE = r"(\d+(?:\.\d+)?)\s*(%|percent)?"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """A sentence, read. Empty fields mean that it says nothing of the kind."""
+
+    drop: frozenset[str] = frozenset()
+    only: frozenset[str] = frozenset()
+    add: frozenset[str] = frozenset()
+    pace: int = 0
+    """-1 for faster, +1 for more thorough."""
+    epochs: int | None = None
+    split_by: str | None = None
+    test_share: float | None = None
+    mask: frozenset[str] = frozenset()
+    unmask: frozenset[str] = frozenset()
+    keep_rows: bool = False
+    target: float | None = None
+    alarms: float | None = None
+    label: str | None = None
+    granularity: str | None = None
+    words: str = field(default="", compare=False)
+
+
+def read_note(note: str) -> Wishes:
+    """Read a sentence of any length; what the rules do not know is passed over."""
+    text = " ".join(note.lower().split())
+    drop = {name for name, word in MODEL_WORDS.items() if re.search(rf"\b{REFUSE} (?:the |a |any )?(?:{word})\b", text)}
+    only = _only(text)
+    add = {
+        name
+        for name, word in MODEL_WORDS.items()
+        if re.search(rf"\b{ADD} (?:the |a )?(?:{word})\b", text) and name not in drop | only
+    }
+    return Wishes(
+        drop=frozenset(drop),
+        only=frozenset(only),
+        add=frozenset(add),
+        pace=-1 if re.search(FASTER, text) else 1 if re.search(LONGER, text) else 0,
+        epochs=_integer(r"(\d+) epochs", text),
+        split_by=_first(r"(?:split|separate|divide)\w* (?:it |them )?(?:by|on) (time|capture|flow|row)s?", text),
+        test_share=_test_share(text),
+        mask=frozenset(_groups(r"(?<!un)(?:mask|hide|leave out|ignore)", text)),
+        unmask=frozenset(_groups(r"(?:unmask|show|keep|do(?:n't| not) mask)", text)),
+        keep_rows=bool(re.search(r"keep (?:all|every|the) ?(?:rows?|flows?|thing)|no filters?|remove nothing", text)),
+        target=_share(rf"(?:target|at least|reach)\D{{0,12}}{SHARE}", text),
+        alarms=_share(rf"false (?:positives?|alarms?)\D{{0,30}}{SHARE}", text),
+        label=_first(r"labels? (?:is |are )?(?:by|from|=) ?(?:the )?(file|folder|labels\.csv)", text),
+        granularity=_first(r"(?:per|each|by|every) (packet|flow)\b", text),
+        words=note.strip(),
+    )
+
+
+def _only(text: str) -> set[str]:
+    names = set()
+    for name, word in MODEL_WORDS.items():
+        if re.search(rf"\b{ONLY} (?:use |train |try )?(?:the |a )?(?:{word})\b", text):
+            names.add(name)
+        if re.search(rf"\b(?:{word}) {ONLY}\b", text):
+            names.add(name)
+    return names
+
+
+def _groups(verb: str, text: str) -> set[str]:
+    words = {name: name.replace("_", "[ _]?").removesuffix("s") + "(?:s|es)?" for name in (*DEFAULT_MASKS, *BEHAVIOUR)}
+    return {name for name, word in words.items() if re.search(rf"\b{verb} (?:the |all )?{word}\b", text)}
+
+
+def _first(pattern: str, text: str) -> str | None:
+    found = re.search(pattern, text)
+    return found.group(1) if found else None
+
+
+def _integer(pattern: str, text: str) -> int | None:
+    found = _first(pattern, text)
+    return int(found) if found else None
+
+
+def _share(pattern: str, text: str) -> float | None:
+    found = re.search(pattern, text)
+    if not found:
+        return None
+    number = float(found.group(1))
+    share = number / 100 if found.group(2) or number > 1 else number
+    return share if 0 <= share <= 1 else None
+
+
+def _test_share(text: str) -> float | None:
+    share = _share(rf"{SHARE}[^.]{{0,12}}\b(?:for |to |in )?(?:the )?test", text)
+    if share is None:
+        share = _share(rf"\btest\w*\b\D{{0,15}}{SHARE}", text)
+    return share if share and share < 1 else None

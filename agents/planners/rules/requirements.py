@@ -1,0 +1,130 @@
+"""Requirements by rules: read the goal sentence, ask what only a person can know."""
+
+from typing import Any
+
+from agents.checkpoints import Plan, Question
+from agents.planners.base import Evidence
+from agents.planners.rules.notes import Wishes, read_note
+from agents.planners.rules.plans import RULES, step, summarised, with_params
+from agents.state import Feedback
+
+BENIGN_WORDS = ("benign", "normal", "background", "clean", "legitimate", "good", "harmless")
+
+
+def propose(evidence: Evidence) -> Plan:
+    """What to tell apart, from where, how well."""
+    spec, source = evidence.spec, evidence.facts["source"]
+    wishes = read_note(spec.goal)
+    classes = list(source["classes"])
+    record = step(
+        "record_requirements",
+        metric=(spec.requirements.metric, "every class counts the same, however rare it is"),
+        target=_target(evidence, wishes),
+        max_false_positive_rate=_alarms(evidence, wishes),
+        benign=_benign(evidence, classes),
+    )
+    questions = [
+        _question(name, record.params[name])
+        for name in ("target", "max_false_positive_rate", "benign")
+        if getattr(spec.requirements, name) is None and record.reasons[name].startswith("asked")
+    ]
+    steps = [record, _import(evidence, "rows", spec.data.source, source, wishes)]
+    if spec.data.test is not None:
+        steps.append(_import(evidence, "test_rows", spec.data.test, evidence.facts["test"], wishes))
+    return Plan(
+        stage="requirements",
+        planner=RULES,
+        summary=f"Tell {len(classes) or 'the'} classes apart, labelled by {source['label']}: "
+        f"{source['label_reason']}.",
+        steps=steps,
+        questions=questions,
+    )
+
+
+def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
+    """The plan with what the note says about target, alarms, label or granularity."""
+    wishes = read_note(feedback.note)
+    why = f"you said: {wishes.words}"
+    changes: dict[str, dict[str, Any]] = {"record_requirements": {}, "import_rows": {}}
+    if wishes.target is not None:
+        changes["record_requirements"]["target"] = (wishes.target, why)
+    if wishes.alarms is not None:
+        changes["record_requirements"]["max_false_positive_rate"] = (wishes.alarms, why)
+    if wishes.label is not None:
+        changes["import_rows"]["label"] = (wishes.label, why)
+    if wishes.granularity is not None:
+        changes["import_rows"]["granularity"] = (wishes.granularity, why)
+    if not any(changes.values()):
+        other = "packet" if _granularity(plan) == "flow" else "flow"
+        changes["import_rows"]["granularity"] = (other, f"the other unit, after: {wishes.words}")
+        plan = summarised(plan, f"I read no change in your words, so I propose one row a {other}. "
+                                "You can also edit single parameters.")
+    for tool, params in changes.items():
+        plan = with_params(plan, tool, **params)
+    settled = {f"record_requirements.{name}" for name in changes["record_requirements"]}
+    return plan.model_copy(update={"questions": [q for q in plan.questions if q.id not in settled]})
+
+
+def _target(evidence: Evidence, wishes: Wishes) -> tuple[float | None, str]:
+    given = evidence.spec.requirements.target
+    if given is not None:
+        return given, "set in the spec"
+    if wishes.target is not None:
+        return wishes.target, "read in the goal"
+    return None, "asked; without an answer the run reports the best honest number"
+
+
+def _alarms(evidence: Evidence, wishes: Wishes) -> tuple[float | None, str]:
+    given = evidence.spec.requirements.max_false_positive_rate
+    if given is not None:
+        return given, "set in the spec"
+    if wishes.alarms is not None:
+        return wishes.alarms, "read in the goal"
+    return None, "asked; without an answer false alarms are reported and not judged"
+
+
+def _benign(evidence: Evidence, classes: list[str]) -> tuple[list[str], str]:
+    given = evidence.spec.requirements.benign
+    if given is not None:
+        return given, "set in the spec"
+    known = [name for name in classes if name.lower() in BENIGN_WORDS]
+    return known, "asked; the names of the classes suggest it"
+
+
+def _question(name: str, value: Any) -> Question:
+    texts = {
+        "target": ("number", "Which score must the detector reach (0 to 1, or none)?"),
+        "max_false_positive_rate": ("number", "Which share of false alarms is tolerable (or none)?"),
+        "benign": ("names", "Which classes mean nothing to report (names with commas, or none)?"),
+    }
+    reasons = {
+        "target": "a run that misses its target says so and exits with 1",
+        "max_false_positive_rate": "measured at a recall of 0.9 on the test side",
+        "benign": "a detector reports these as flows, all others as alerts",
+    }
+    kind, text = texts[name]
+    default = ", ".join(value) if isinstance(value, list) else "" if value is None else f"{value:g}"
+    return Question(
+        id=f"record_requirements.{name}",
+        text=text,
+        kind=kind,  # type: ignore[arg-type]
+        default=default or "none",
+        reason=reasons[name],
+    )
+
+
+def _import(evidence: Evidence, name: str, path: str, source: dict[str, Any], wishes: Wishes) -> Any:
+    spec = evidence.spec
+    granularity = wishes.granularity if spec.data.granularity == "flow" and wishes.granularity else spec.data.granularity
+    return step(
+        "import_rows",
+        name=(name, "the rows to learn from" if name == "rows" else "the rows to test on"),
+        source=(path, "set in the spec"),
+        label=(source["label"], source["label_reason"]),
+        granularity=(granularity, f"one row a {granularity}"),
+        columns=(spec.data.columns, "set in the spec" if spec.data.columns else "none given"),
+    )
+
+
+def _granularity(plan: Plan) -> str:
+    return str(next(s.params["granularity"] for s in plan.steps if s.tool == "import_rows"))

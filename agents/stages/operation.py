@@ -1,0 +1,38 @@
+"""Operation: the test side is read once, the chosen model is packed, the report is written."""
+
+from typing import Any
+
+from agents.stages.base import StageRules
+from agents.stages.design import validation_scores
+from agents.state import Review, State
+from agents.workbench import Workbench
+
+
+def _facts(bench: Workbench, state: State) -> dict[str, Any]:
+    return {"validation": validation_scores(state)}
+
+
+def _review(bench: Workbench, state: State) -> Review:
+    wanted = state["numbers"]["record_requirements"]
+    tested = state["numbers"].get("evaluate_models") or state["numbers"]["study_few_labels"]
+    best = next(row for row in tested["models"] if row["name"] == tested["best"])
+    findings, passed = [], True
+    reached, target = best[wanted["metric"]], wanted["target"]
+    if target is not None:
+        passed = reached >= target
+        verb = "reaches" if passed else "misses"
+        findings.append(f"{best['name']} {verb} the target: {wanted['metric']} {reached:.3f}, wanted {target:g}.")
+    limit, alarms = wanted["max_false_positive_rate"], best.get("false_positive_rate")
+    if limit is not None and alarms is not None and alarms > limit:
+        passed = False
+        findings.append(f"False positives at a recall of 0.9: {alarms:.4f}, tolerated {limit:g}.")
+    return Review(passed=passed, findings=findings)
+
+
+OPERATION = StageRules(
+    name="operation",
+    tools=("evaluate_models", "package_detector", "write_report"),
+    required=True,
+    facts=_facts,
+    review=_review,
+)

@@ -1,0 +1,67 @@
+"""What is checkpointed: plans, decisions, hashes and small numbers; never data."""
+
+import operator
+import os
+from typing import Annotated, Any, TypedDict
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.checkpoints import Plan, PlanRecord, Stage
+from tools.spec import ToolResult
+
+# langgraph reads it once, when it is imported: only annotated types are then ever deserialised.
+os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
+
+FLOW_VERSION = 1
+
+
+class Feedback(BaseModel):
+    """Why a stage is proposed again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: str = Field(description="person or review")
+    note: str
+
+
+class Review(BaseModel):
+    """What code found after a stage: whether its success criteria hold, and where to go if not."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    passed: bool
+    findings: list[str] = Field(default_factory=list)
+    back_to: Stage | None = None
+
+
+class State(TypedDict, total=False):
+    """The graph's state. Reducers merge by key, so that a subgraph may hand all of it back."""
+
+    flow_version: int
+    plan: Plan | None
+    done: int
+    """How many steps of the plan have been executed."""
+    feedback: Feedback | None
+    question: str
+    history: Annotated[dict[str, PlanRecord], operator.or_]
+    """'design/2' -> the second version of the design plan and its decision."""
+    artifacts: Annotated[dict[str, str], operator.or_]
+    numbers: Annotated[dict[str, dict[str, Any]], operator.or_]
+    """Tool -> the numbers of its last call."""
+    results: Annotated[dict[str, ToolResult], operator.or_]
+    """'design/2/0 train_baselines' -> what that step left."""
+    reviews: Annotated[dict[str, Review], operator.or_]
+    back_to: Stage | None
+    outcome: str
+    """Why the run ended before its last stage: refused or budget."""
+
+
+def versions_of(state: State, stage: Stage) -> list[PlanRecord]:
+    """All versions of a stage's plan so far, oldest first."""
+    records = [r for r in state.get("history", {}).values() if r.plan.stage == stage]
+    return sorted(records, key=lambda record: record.plan.version)
+
+
+def spent_minutes(state: State) -> float:
+    """Wall clock of all steps executed so far."""
+    return sum(result.seconds for result in state.get("results", {}).values()) / 60

@@ -1,0 +1,112 @@
+"""What the graph's nodes work with: one run, its planner, its tools, its events."""
+
+import os
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents.checkpoints import Plan, Stage, Step
+from agents.planners.base import Evidence, Machine, Planner
+from agents.spec import Spec
+from agents.state import State, spent_minutes
+from pipelines.errors import NetloopError
+from pipelines.progress import Progress, silent
+from pipelines.store.events import EventLog
+from pipelines.store.run import RunFolder
+from tools.calls import call, check_params, estimate, inputs_of
+from tools.rates import Rates
+from tools.registry import find_tool
+from tools.spec import ToolContext, ToolResult
+
+
+class Drained(NetloopError):
+    """The person asked to stop: the run rests between two steps and can be taken up again."""
+
+    exit_code = 130
+
+
+@dataclass
+class Workbench:
+    """One run's hands: it calls tools and writes events; it decides nothing."""
+
+    run: RunFolder
+    spec: Spec
+    planner: Planner
+    events: EventLog
+    rates: Rates = field(default_factory=Rates)
+    progress: Progress = silent
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def check_stop(self) -> None:
+        """Raise Drained if the person asked to stop."""
+        if self.stop.is_set():
+            raise Drained(f"Run {self.run.id} was interrupted.", f"Go on: netloop runs resume {self.run.id}")
+
+    def context(self, inputs: dict[str, str]) -> ToolContext:
+        """What a tool may touch: this run's store and the given artefacts."""
+        return ToolContext(
+            store=self.run.store,
+            inputs=inputs,
+            seed=self.spec.seed,
+            progress=self.progress,
+            rates=self.rates,
+            run=self.run,
+        )
+
+    def call(self, step: Step, state: State) -> ToolResult:
+        """Run one approved step, or take the result of an equal call that finished before."""
+        self.events.append("step.started", tool=step.tool, params=step.params)
+        try:
+            tool = find_tool(step.tool)
+            context = self.context(inputs_of(tool, state.get("artifacts", {})))
+            result, reused = call(tool, step.params, context, self.run.calls)
+        except NetloopError as error:
+            self.events.append("step.failed", tool=step.tool, error=str(error))
+            raise
+        kind = "step.reused" if reused else "step.finished"
+        self.events.append(kind, tool=step.tool, **result.model_dump(exclude={"work"}))
+        return result
+
+    def look(self, tool_name: str, params: dict[str, Any], state: State) -> dict[str, Any]:
+        """The numbers of a read-only tool, as evidence for a proposal."""
+        tool = find_tool(tool_name)
+        if tool.risk != "read":
+            raise NetloopError(f"{tool_name} changes things: it needs an approved plan.")
+        context = self.context(inputs_of(tool, state.get("artifacts", {})))
+        result, _ = call(tool, params, context, self.run.calls)
+        return result.numbers
+
+    def priced(self, plan: Plan, state: State) -> Plan:
+        """The plan with each step's parameters checked and completed, its risk and its price.
+
+        Raises InputError for a tool or a parameter that does not exist.
+        """
+        everything = self.context(dict(state.get("artifacts", {})))
+        steps = []
+        for step in plan.steps:
+            tool = find_tool(step.tool)
+            params = check_params(tool, step.params).model_dump(mode="json")
+            price = estimate(tool, params, everything)
+            steps.append(step.model_copy(update={"params": params, "risk": tool.risk, "estimate": price}))
+        return plan.model_copy(update={"steps": steps})
+
+    def evidence(self, stage: Stage, facts: dict[str, Any], state: State) -> Evidence:
+        """The evidence for one stage's proposal."""
+        budget = self.spec.budget.minutes
+        return Evidence(
+            stage=stage,
+            spec=self.spec,
+            facts=facts,
+            numbers=state.get("numbers", {}),
+            machine=this_machine(),
+            minutes_left=None if budget is None else max(0.0, budget - spent_minutes(state)),
+        )
+
+
+def this_machine() -> Machine:
+    """Cores, memory and accelerator that a plan can count on."""
+    import torch
+
+    pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else ""
+    return Machine(cores=len(os.sched_getaffinity(0)), memory_mb=pages * size >> 20, gpu=gpu)

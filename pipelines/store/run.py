@@ -1,0 +1,102 @@
+"""The folder of one run: its spec, its state, its artefacts and its lock."""
+
+import datetime
+import fcntl
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import InputError, NetloopError
+from pipelines.store.artifacts import ArtifactStore
+from pipelines.store.files import write_atomic
+
+RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
+
+
+class RunFolder:
+    """One walk through the life cycle on disk: ``<workspace>/runs/<id>``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.id = path.name
+        self.store = ArtifactStore(path / "artifacts")
+        self.events = path / "events.jsonl"
+        self.checkpoints = path / "checkpoints.sqlite"
+        self.report = path / "report.html"
+        self.calls = path / "calls"
+
+    @classmethod
+    def create(cls, workspace: Path, record: dict[str, Any]) -> "RunFolder":
+        """Make the folder of a new run. Raises InputError if the workspace cannot be written."""
+        now = datetime.datetime.now(datetime.UTC)
+        name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        run = cls(workspace / "runs" / name)
+        try:
+            run.path.mkdir(parents=True, mode=0o700)
+            run.calls.mkdir()
+            run.write({"id": name, "created": now.isoformat(timespec="seconds"), **record})
+        except OSError as error:
+            raise InputError(
+                f"The workspace {workspace} cannot be written: {error.strerror}.",
+                "Name another with --workspace or NETLOOP_WORKSPACE.",
+            ) from error
+        return run
+
+    @classmethod
+    def open(cls, workspace: Path, name: str) -> "RunFolder":
+        """The folder of a run that exists. Raises InputError if there is none of that name."""
+        run = cls(workspace / "runs" / name)
+        if not RUN_ID.fullmatch(name) or not (run.path / "run.json").is_file():
+            known = [other.id for other in cls.all(workspace)]
+            last = f"The newest is {known[-1]}." if known else "There are no runs yet."
+            raise InputError(f"There is no run {name!r} in {workspace}.", f"{last} See: netloop runs list")
+        return run
+
+    @classmethod
+    def all(cls, workspace: Path) -> list["RunFolder"]:
+        """All runs of a workspace, oldest first."""
+        found = (workspace / "runs").glob("*/run.json")
+        return [cls(path.parent) for path in sorted(found) if RUN_ID.fullmatch(path.parent.name)]
+
+    def read(self) -> dict[str, Any]:
+        """The run's record. Raises NetloopError if it is damaged."""
+        try:
+            record: dict[str, Any] = json.loads((self.path / "run.json").read_text())
+        except (OSError, ValueError) as error:
+            raise NetloopError(f"{self.path / 'run.json'} cannot be read: {error}.") from error
+        return record
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Replace the run's record."""
+        write_atomic(self.path / "run.json", json.dumps(record, indent=2) + "\n")
+
+    def update(self, **changes: Any) -> None:
+        """Change some keys of the run's record."""
+        self.write({**self.read(), **changes})
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for this process. Raises NetloopError if another one has it.
+
+        The lock is the kernel's: it ends with the process, also when that is killed.
+        """
+        handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                holder = os.read(handle, 20).decode(errors="replace").strip() or "unknown"
+                raise NetloopError(
+                    f"Run {self.id} is being worked on by another netloop (process {holder}).",
+                    "Wait for it to pause or end, then try again.",
+                ) from error
+            os.ftruncate(handle, 0)
+            os.write(handle, str(os.getpid()).encode())
+            yield
+        finally:
+            os.close(handle)

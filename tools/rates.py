@@ -1,0 +1,52 @@
+"""How fast each tool is: measured on this machine, or, before that, on the machine of the authors."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipelines.store.files import write_atomic
+
+# Seconds per unit of work on two cores of a 2023 server; a unit is what the tool's estimate counts.
+DEFAULTS: dict[str, float] = {
+    "import_rows": 2.5e-7,  # a byte of captures or table
+    "clean_rows": 1e-5,  # a row
+    "split_rows": 1e-5,  # a row
+    "audit_shortcuts": 5e-5,  # a row
+    "train_baselines": 8e-4,  # a row and model
+    "train_cnn": 3e-4,  # a row and epoch
+    "study_few_labels": 0.5,  # a fit on a few rows and its test
+    "evaluate_models": 2e-4,  # a row and model
+    "detect_traffic": 2e-7,  # a byte of captures
+    "make_lab": 12.0,  # a lab
+}
+
+
+@dataclass
+class Rates:
+    """Seconds per unit of work, by tool, remembered in a file of the workspace."""
+
+    path: Path | None = None
+    measured: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, workspace: Path) -> "Rates":
+        """The rates that earlier runs of this workspace measured; none if the file is damaged."""
+        path = workspace / "rates.json"
+        try:
+            found = json.loads(path.read_text())
+            measured = {str(name): float(rate) for name, rate in found.items()}
+        except (OSError, ValueError, AttributeError, TypeError):
+            measured = {}
+        return cls(path, measured)
+
+    def minutes(self, tool: str, work: float) -> float:
+        """Expected minutes for ``work`` units of ``tool``."""
+        return work * self.measured.get(tool, DEFAULTS.get(tool, 0.0)) / 60
+
+    def record(self, tool: str, work: float, seconds: float) -> None:
+        """Remember what a call took; calls too small to tell are left out."""
+        if work <= 0 or seconds < 0.05:
+            return
+        self.measured[tool] = seconds / work
+        if self.path is not None:
+            write_atomic(self.path, json.dumps(self.measured, indent=2, sort_keys=True) + "\n")
