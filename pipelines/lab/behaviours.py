@@ -1,0 +1,221 @@
+"""What hosts do: one function a class, each drawing one conversation.
+
+The classes overlap on purpose. Every malicious behaviour has an innocent one on the same ports with
+the same handshakes and with sizes, gaps and counts from overlapping distributions; what tells them
+apart is how these go together (steady gaps *and* small answers, many uploads *and* no negotiation).
+"""
+
+from collections.abc import Callable
+from random import Random
+
+from pipelines.generate.scapy_packets import Turn
+from pipelines.lab.exchanges import (
+    IMAP,
+    LONGEST_PAUSE,
+    MILLISECOND,
+    SECOND,
+    SMTP,
+    Conversation,
+    carrier,
+    closing,
+    count,
+    letter,
+    login_pause,
+    login_sizes,
+    lookups,
+    mail_exchange,
+    mail_greeting,
+    mail_pause,
+    plain_name,
+    ssh_exchange,
+    steady,
+    tcp,
+    tls_exchange,
+)
+from pipelines.lab.payloads import query_name, spread, ssh_handshake, tls_handshake
+
+
+def web(random: Random) -> Conversation:
+    """Pages, calls of an interface that is polled, uploads of forms and pictures."""
+    shape = random.choices(("page", "poll", "upload"), (55, 30, 15))[0]
+    turns = tls_handshake(random)
+    interval = spread(random, 5 * SECOND, 2.5, 40 * SECOND)
+    for _ in range(count(random, 2.5 if shape != "poll" else 6, 12)):
+        if shape == "page":
+            pause = spread(random, 250 * MILLISECOND, 6, LONGEST_PAUSE)
+            sizes = spread(random, 380, 1.6, 1_300), spread(random, 3_000, 3.5, 24_000)
+        elif shape == "poll":
+            pause = steady(random, interval, random.uniform(0.15, 0.6))
+            sizes = spread(random, 300, 1.6, 1_300), spread(random, 420, 2.6, 6_000)
+        else:
+            pause = spread(random, 400 * MILLISECOND, 5, LONGEST_PAUSE)
+            sizes = spread(random, 4_000, 2.2, 16_000), spread(random, 300, 2, 3_000)
+        turns += tls_exchange(random, *sizes, pause)
+    return tcp(random, (443, 443, 443, 8443), turns)
+
+
+def c2_beacon(random: Random) -> Conversation:
+    """An implant that asks for work at steady intervals and now and then gets and returns some."""
+    turns = tls_handshake(random)
+    interval = spread(random, 6 * SECOND, 2.5, 45 * SECOND)
+    jitter = random.choice((0.02, 0.05, 0.1, 0.2))
+    for _ in range(count(random, 6, 12)):
+        task = random.random() < 0.12
+        asked = spread(random, 260, 1.5, 1_300)
+        answered = spread(random, 2_200 if task else 330, 1.8, 9_000)
+        turns += tls_exchange(random, asked, answered, steady(random, interval, jitter))
+        if task:
+            result = spread(random, 1_800, 2.5, 9_000)
+            done = spread(random, 500 * MILLISECOND, 4, 20 * SECOND)
+            turns += tls_exchange(random, result, spread(random, 120, 1.6, 600), done)
+    return tcp(random, (443, 443, 443, 8443), turns)
+
+
+def backup(random: Random) -> Conversation:
+    """What changed is negotiated first, then sent in blocks that are confirmed; or restored."""
+    exchange, turns, port = carrier(random)
+    restore = random.random() < 0.12
+    for _ in range(count(random, 3, 7)):
+        sizes = spread(random, 600, 1.9, 3_000), spread(random, 260, 2, 2_000)
+        turns += exchange(random, *sizes, spread(random, 25 * MILLISECOND, 4, 2 * SECOND))
+    for _ in range(count(random, 3, 8) - (random.random() < 0.3)):
+        sent, confirmed = spread(random, 5_500, 1.8, 14_000), spread(random, 110, 1.5, 500)
+        sizes = (confirmed, sent) if restore else (sent, confirmed)
+        turns += exchange(random, *sizes, spread(random, 40 * MILLISECOND, 5, 20 * SECOND))
+    return tcp(random, (port,), turns)
+
+
+def exfiltration(random: Random) -> Conversation:
+    """Files leave at once, in pieces and often slowly, to a place that only says thanks."""
+    exchange, turns, port = carrier(random)
+    slow = random.choice((60, 400, 2_000)) * MILLISECOND
+    for _ in range(count(random, 3.5, 8)):
+        sizes = spread(random, 4_500, 2.2, 14_000), spread(random, 160, 1.8, 900)
+        turns += exchange(random, *sizes, spread(random, slow, 3, LONGEST_PAUSE))
+    return tcp(random, (port,), turns)
+
+
+def ssh(random: Random) -> Conversation:
+    """People at a shell, and programs that run a few commands."""
+    turns = ssh_handshake(random)
+    for _ in range(random.choice((1, 1, 2, 3))):
+        turns += ssh_exchange(random, *login_sizes(random), login_pause(random))
+    if random.random() < 0.55:
+        for _ in range(count(random, 7, 20)):
+            answer = 36 if random.random() < 0.6 else spread(random, 260, 2.5, 4_000)
+            pause = spread(random, 220 * MILLISECOND, 2.5, 30 * SECOND)
+            turns += ssh_exchange(random, random.choice((36, 36, 44, 52)), answer, pause)
+    else:
+        for _ in range(count(random, 3, 7)):
+            sizes = spread(random, 160, 1.9, 1_400), spread(random, 420, 3, 9_000)
+            turns += ssh_exchange(random, *sizes, spread(random, 35 * MILLISECOND, 4, 9 * SECOND))
+    return tcp(random, (22,), turns)
+
+
+def brute_force(random: Random) -> Conversation:
+    """Passwords tried on a shell or a mailbox until the server hangs up."""
+    attempts = count(random, 3, 6)
+    if random.random() < 0.6:
+        turns, ports = ssh_handshake(random), (22,)
+        for _ in range(attempts):
+            turns += ssh_exchange(random, *login_sizes(random), login_pause(random))
+        return tcp(random, ports, turns)
+    dialect = random.choice((SMTP, IMAP))
+    turns = mail_greeting(random, dialect)
+    for _ in range(attempts):
+        turns += mail_exchange(random, dialect.login, dialect.refused, login_pause(random))
+    return tcp(random, dialect.ports, turns)
+
+
+def mail(random: Random) -> Conversation:
+    """Letters handed in and mailboxes read, in the clear or inside TLS."""
+    if random.random() < 0.45:
+        return tcp(random, (993, 465, 587), _mail_in_tls(random))
+    dialect = random.choice((SMTP, IMAP))
+    turns = mail_greeting(random, dialect)
+    if random.random() < 0.5:
+        if random.random() < 0.2:  # a mistyped password
+            turns += mail_exchange(random, dialect.login, dialect.refused, login_pause(random))
+        turns += mail_exchange(random, dialect.login, dialect.accepted, login_pause(random))
+    for _ in range(count(random, 3, 8)):
+        turns += mail_exchange(random, *random.choice(dialect.commands), mail_pause(random))
+    if random.random() < 0.65:
+        turns += letter(random, dialect)
+    return tcp(random, dialect.ports, turns)
+
+
+def scan(random: Random) -> Conversation:
+    """One probe: is the port open, who answers, in which version."""
+    port = random.choice((22, 22, 25, 143, 443, 443, 587, 993, 8443))
+    shapes = ("refused", "unanswered", "half open", "greeting", "name")
+    shape = random.choices(shapes, (24, 22, 14, 30, 10))[0]
+    if shape == "refused":
+        return Conversation("tcp", port, opening="refused")
+    if shape == "unanswered":
+        return Conversation("tcp", port, opening="unanswered")
+    if shape == "half open":
+        return Conversation("tcp", port, closing="client_reset")
+    if shape == "name":
+        return Conversation("udp", 53, lookups(random, 1, plain_name))
+    turns = _greeting_of(random, port)
+    # Some stop after the greeting, some ask on to learn the version behind it.
+    return Conversation(
+        "tcp", port, turns[: random.randint(2, len(turns))], closing=closing(random)
+    )
+
+
+def dns(random: Random) -> Conversation:
+    """Names looked up: short ones, and the long coded ones of content networks and virus checks."""
+
+    def name(random: Random) -> str:
+        if random.random() < 0.65:
+            return plain_name(random)
+        return query_name(random, [spread(random, 24, 1.5, 52)] * random.choice((1, 1, 2)))
+
+    return Conversation("udp", 53, lookups(random, count(random, 2.2, 8), name))
+
+
+def dns_tunnel(random: Random) -> Conversation:
+    """Bytes carried out in coded names and back in their answers."""
+
+    def name(random: Random) -> str:
+        return query_name(random, [spread(random, 30, 1.5, 60)] * random.choice((1, 2, 2, 3)))
+
+    return Conversation("udp", 53, lookups(random, count(random, 3.2, 9), name))
+
+
+BEHAVIOURS: dict[str, Callable[[Random], Conversation]] = {
+    behaviour.__name__: behaviour
+    for behaviour in (
+        web,
+        dns,
+        mail,
+        ssh,
+        backup,
+        scan,
+        brute_force,
+        dns_tunnel,
+        c2_beacon,
+        exfiltration,
+    )
+}
+ATTACKS = ("scan", "brute_force", "dns_tunnel", "c2_beacon", "exfiltration")
+
+
+def _greeting_of(random: Random, port: int) -> list[Turn]:
+    """How the service behind ``port`` begins."""
+    if port == 22:
+        return ssh_handshake(random)
+    if port in (443, 993, 8443):
+        return tls_handshake(random)
+    return mail_greeting(random, IMAP if port in IMAP.ports else SMTP)
+
+
+def _mail_in_tls(random: Random) -> list[Turn]:
+    """A mailbox read over TLS: short commands, short answers, and letters among them."""
+    turns = tls_handshake(random)
+    for _ in range(count(random, 4, 9)):
+        is_letter = random.random() < 0.3
+        answered = spread(random, 3_500 if is_letter else 140, 2, 14_000)
+        turns += tls_exchange(random, spread(random, 90, 1.6, 700), answered, mail_pause(random))
+    return turns
