@@ -69,7 +69,7 @@ def _alternative(evidence: Evidence, plan: Plan, why: str) -> Plan:
 def _split(evidence: Evidence) -> tuple[str, str]:
     spec, facts = evidence.spec, evidence.facts
     if spec.data.test is not None:
-        return "source", "the spec names a test source of its own: all of the first is for training"
+        return "fixed", "the spec names a test source of its own: all of the first is for training"
     if spec.data.split.by is not None:
         return spec.data.split.by, "set in the spec"
     if facts["kind"] == "table":

@@ -7,7 +7,7 @@ from agents.planners.base import Evidence
 from agents.planners.rules.notes import Wishes, read_note
 from agents.planners.rules.plans import RULES, param, step, summarised, with_params, without_tool
 from agents.state import Feedback
-from pipelines.models.names import BASELINES
+from pipelines.models.registry import BASELINES
 
 DEFAULT_EPOCHS = 40
 FEWEST_EPOCHS = 3

@@ -1,0 +1,71 @@
+"""All tools by name. A new tool is one new ToolSpec and one line here."""
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import InputError
+from tools.cleaning import AUDIT_SHORTCUTS, CLEAN_ROWS, PROPOSE_FILTERS, SPLIT_ROWS
+from tools.design import STUDY_FEW_LABELS, TRAIN_BASELINES, TRAIN_CNN
+from tools.lab import MAKE_LAB
+from tools.operation import DETECT_TRAFFIC, EVALUATE_MODELS, PACKAGE_DETECTOR
+from tools.report import WRITE_REPORT
+from tools.requirements import IMPORT_ROWS, INSPECT_SOURCE, RECORD_REQUIREMENTS
+from tools.spec import ToolContext, ToolSpec
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
+
+TOOLS: dict[str, ToolSpec[Any]] = {
+    tool.name: tool
+    for tool in (
+        INSPECT_SOURCE,
+        RECORD_REQUIREMENTS,
+        IMPORT_ROWS,
+        PROPOSE_FILTERS,
+        CLEAN_ROWS,
+        SPLIT_ROWS,
+        AUDIT_SHORTCUTS,
+        TRAIN_BASELINES,
+        TRAIN_CNN,
+        STUDY_FEW_LABELS,
+        EVALUATE_MODELS,
+        PACKAGE_DETECTOR,
+        WRITE_REPORT,
+        DETECT_TRAFFIC,
+        MAKE_LAB,
+    )
+}
+
+
+def find_tool(name: str) -> ToolSpec[Any]:
+    """The tool of that name. Raises InputError that names the nearest one."""
+    if name not in TOOLS:
+        near = difflib.get_close_matches(name, TOOLS, n=1, cutoff=0.0)[0]
+        raise InputError(f"There is no tool {name!r}.", f"Did you mean {near}?")
+    return TOOLS[name]
+
+
+def langchain_tools(context: ToolContext) -> "list[BaseTool]":
+    """The read-only tools as LangChain tools for a chat model.
+
+    The consequential ones are left out on purpose: they run only from an approved plan.
+    """
+    from langchain_core.tools import StructuredTool
+
+    return [
+        StructuredTool.from_function(
+            func=_caller(tool, context),
+            name=tool.name,
+            description=tool.summary,
+            args_schema=tool.params,
+        )
+        for tool in TOOLS.values()
+        if tool.risk == "read"
+    ]
+
+
+def _caller(tool: ToolSpec[Any], context: ToolContext) -> Any:
+    def run(**params: Any) -> dict[str, Any]:
+        return tool.run(tool.params.model_validate(params), context).numbers
+
+    return run

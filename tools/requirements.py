@@ -1,0 +1,150 @@
+"""Tools of the requirements stage: look at the source, record what is wanted, import the rows."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from pipelines.store.files import canonical_json, write_atomic
+from tools.spec import Estimate, Params, ToolContext, ToolResult, ToolSpec
+
+MEGABYTE = 1 << 20
+
+
+class InspectParams(Params):
+    source: str = Field(description="A folder of captures, one capture, or a table")
+    label: str | None = Field(None, description="file, folder, a column, or a labels.csv")
+    columns: dict[str, Any] | None = Field(None, description="Column map of a table")
+
+
+class RecordParams(Params):
+    metric: Literal["macro_f1", "accuracy"] = "macro_f1"
+    target: float | None = Field(None, ge=0, le=1, description="What the chosen model must reach")
+    max_false_positive_rate: float | None = Field(None, ge=0, le=1, description="At a recall of 0.9")
+    benign: list[str] = Field(default_factory=list, description="Classes with nothing to report")
+
+
+class ImportParams(InspectParams):
+    name: Literal["rows", "test_rows"] = Field("rows", description="What to call the rows")
+    label: str = Field(description="file, folder, a column, or a labels.csv")
+    granularity: Literal["flow", "packet"] = "flow"
+    idle_seconds: float = Field(120, gt=0, description="A longer silence ends a flow")
+    active_seconds: float = Field(1800, gt=0, description="A longer flow is cut")
+    first_packets: int = Field(16, ge=1, le=256, description="Packets of a flow kept one by one")
+    payload_packets: int = Field(4, ge=1, le=64, description="Packets whose payload is kept")
+    payload_bytes: int = Field(64, ge=1, le=1500, description="Payload bytes kept of each")
+
+
+def _files(params: InspectParams) -> list[Path]:
+    from pipelines.datasets.sources import describe_source
+
+    return [Path(f) for f in describe_source(Path(params.source), params.label).files]
+
+
+def _inspect(params: InspectParams, context: ToolContext) -> ToolResult:
+    from pipelines.datasets.sources import describe_source
+
+    found = describe_source(Path(params.source), params.label)
+    return ToolResult(numbers=found.model_dump(mode="json"))
+
+
+def _record(params: RecordParams, context: ToolContext) -> ToolResult:
+    values = params.model_dump(mode="json")
+    digest = context.store.make(
+        lambda folder: write_atomic(folder / "requirements.json", canonical_json(values))
+    )
+    return ToolResult(artifacts={"requirements": digest}, numbers=values)
+
+
+def _import(params: ImportParams, context: ToolContext) -> ToolResult:
+    from pipelines.capture import FlowSettings
+    from pipelines.datasets.sources import load_source
+    from pipelines.store.rows import write_rows
+
+    settings = FlowSettings(
+        idle_seconds=params.idle_seconds,
+        active_seconds=params.active_seconds,
+        first_packets=params.first_packets,
+        payload_packets=params.payload_packets,
+        payload_bytes=params.payload_bytes,
+    )
+    source = Path(params.source)
+    loaded = load_source(source, params.label, params.granularity, settings, context.progress)
+    health = [record.to_json() for record in loaded.health]
+
+    def fill(folder: Path) -> None:
+        write_rows(folder, loaded.rows)
+        write_atomic(folder / "health.json", json.dumps(health, indent=1))
+        write_atomic(folder / "import.json", canonical_json(params.model_dump(mode="json")))
+
+    digest = context.store.make(fill)
+    numbers = {
+        "rows": loaded.rows.num_rows,
+        "classes": count_classes(loaded.rows),
+        "captures": len(health),
+        "health": _health_totals(health),
+        "label": params.label,
+        "granularity": params.granularity,
+    }
+    return ToolResult(artifacts={params.name: digest}, numbers=numbers, work=_size(params))
+
+
+def _health_totals(health: list[dict[str, Any]]) -> dict[str, Any]:
+    skipped: dict[str, int] = {}
+    for record in health:
+        for reason, packets in record["skipped"].items():
+            skipped[reason] = skipped.get(reason, 0) + packets
+    totals = {key: sum(record[key] for record in health) for key in ("bytes", "packets", "truncated")}
+    return {**totals, "skipped": skipped, "corrupt": sum(record["corrupt"] for record in health)}
+
+
+def count_classes(rows: Any) -> dict[str, int]:
+    """Rows of each class, by name."""
+    counts = rows["label"].value_counts().to_pylist()
+    return {item["values"]: item["counts"] for item in sorted(counts, key=lambda i: i["values"])}
+
+
+def _size(params: InspectParams) -> float:
+    return float(sum(path.stat().st_size for path in _files(params)))
+
+
+def _estimate_import(params: ImportParams, context: ToolContext) -> Estimate:
+    size = _size(params)
+    memory = 200 + 4 * int(size / MEGABYTE)
+    return Estimate(minutes=context.rates.minutes("import_rows", size), memory_mb=memory)
+
+
+def no_cost(params: Params, context: ToolContext) -> Estimate:
+    """The price of a step that takes no time worth telling."""
+    return Estimate()
+
+
+INSPECT_SOURCE = ToolSpec(
+    name="inspect_source",
+    summary="Say what a folder of captures or a table holds, without decoding it",
+    params=InspectParams,
+    risk="read",
+    run=_inspect,
+    estimate=no_cost,
+    repeatable=False,
+)
+RECORD_REQUIREMENTS = ToolSpec(
+    name="record_requirements",
+    summary="Record the metric, the target, tolerated false alarms and what the classes mean",
+    params=RecordParams,
+    risk="write",
+    run=_record,
+    estimate=no_cost,
+    makes=("requirements",),
+)
+IMPORT_ROWS = ToolSpec(
+    name="import_rows",
+    summary="Read captures or a table into labelled rows, with a health record of every file",
+    params=ImportParams,
+    risk="write",
+    run=_import,
+    estimate=_estimate_import,
+    makes=("rows", "test_rows"),
+    reads=_files,
+)
