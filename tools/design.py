@@ -1,0 +1,178 @@
+"""Tools of the design stage: train the ladder and the CNN, study few labels. None reads the test side
+but the few-label study, which chooses by folds within its own few rows."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from pipelines.datasets.fields import DEFAULT_MASKS
+from pipelines.models.registry import BASELINES, MODELS
+from pipelines.store.files import canonical_json, write_atomic
+from tools.spec import Estimate, Params, ToolContext, ToolResult, ToolSpec
+
+MODEL_PREFIX = "model/"
+
+
+class TrainParams(Params):
+    masks: list[str] = Field(
+        default_factory=lambda: list(DEFAULT_MASKS), description="Field groups hidden from models"
+    )
+
+
+class BaselineParams(TrainParams):
+    models: list[str] = Field(default_factory=lambda: list(BASELINES), min_length=1)
+
+
+class CnnParams(TrainParams):
+    epochs: int = Field(40, ge=1, le=10_000, description="At most; early stopping may end it sooner")
+    channels: int = Field(96, ge=4, le=2048, description="Width of the convolutions")
+
+
+class FewLabelParams(TrainParams):
+    models: list[str] = Field(default_factory=lambda: list(MODELS), min_length=1)
+    per_class: int = Field(10, ge=1, description="Labelled rows drawn of each class")
+    draws: int = Field(20, ge=2, le=1000)
+
+
+def split_sides(context: ToolContext, *sides: Any) -> Iterator[Any]:
+    """The rows of each side of the run's split, after proving again that the split is clean."""
+    from pipelines.datasets.split_manifest import Split
+    from pipelines.store.rows import read_rows
+
+    rows = read_rows(context.artifact("split_rows"))
+    split = Split.load(context.artifact("split"))
+    split.check(rows)
+    for side in sides:
+        yield rows.take(split.rows_on(side))
+
+
+def _train(
+    names: list[str], settings: dict[str, Any], masks: list[str], context: ToolContext
+) -> tuple[dict[str, str], dict[str, float], dict[str, Any], int]:
+    from pipelines.models.fitting import fit_and_score
+
+    train, validation = split_sides(context, "train", "validation")
+    artifacts, scores, curves = {}, {}, {}
+    for done, name in enumerate(names):
+        if len(names) > 1:
+            context.progress("training baselines", done, len(names), "models")
+        fitted = fit_and_score(
+            name,
+            train,
+            validation,
+            masks=masks,
+            seed=context.seed,
+            settings=settings,
+            progress=context.progress,
+        )
+        curve = [epoch.model_dump(mode="json") for epoch in fitted.classifier.curve or fitted.curve]
+        record = {"validation_macro_f1": fitted.validation_macro_f1, "curve": curve}
+        artifacts[MODEL_PREFIX + name] = _save(fitted.classifier, record, context)
+        scores[name] = fitted.validation_macro_f1
+        if curve:
+            curves[name] = curve
+    if len(names) > 1:
+        context.progress("training baselines", len(names), len(names), "models")
+    return artifacts, scores, curves, train.num_rows + validation.num_rows
+
+
+def _save(classifier: Any, record: dict[str, Any], context: ToolContext) -> str:
+    def fill(folder: Path) -> None:
+        (folder / "model").mkdir()
+        classifier.save(folder / "model")
+        write_atomic(folder / "fit.json", canonical_json(record))
+
+    return context.store.make(fill)
+
+
+def _baselines(params: BaselineParams, context: ToolContext) -> ToolResult:
+    artifacts, scores, _, rows = _train(params.models, {}, params.masks, context)
+    numbers = {"validation": scores}
+    return ToolResult(artifacts=artifacts, numbers=numbers, work=rows * len(params.models))
+
+
+def _cnn(params: CnnParams, context: ToolContext) -> ToolResult:
+    settings = {"epochs": params.epochs, "channels": params.channels}
+    artifacts, scores, curves, rows = _train(["cnn"], settings, params.masks, context)
+    epochs = len(curves["cnn"])
+    numbers = {"validation": scores, "epochs": epochs}
+    return ToolResult(artifacts=artifacts, numbers=numbers, work=rows * epochs)
+
+
+def _few_labels(params: FewLabelParams, context: ToolContext) -> ToolResult:
+    from pipelines.datasets.split_manifest import Split
+    from pipelines.datasets.splits import sample_draws
+    from pipelines.evaluate.few_labels import study_few_labels
+    from pipelines.store.rows import read_rows
+
+    rows = read_rows(context.artifact("split_rows"))
+    split = Split.load(context.artifact("split"))
+    split.check(rows)
+    draws = sample_draws(rows, split, params.per_class, params.draws, context.seed)
+    study = study_few_labels(
+        params.models,
+        rows,
+        draws,
+        rows.take(split.rows_on("test")),
+        masks=params.masks,
+        seed=context.seed,
+        progress=context.progress,
+    )
+    values = study.model_dump(mode="json")
+    artifacts = {
+        "few_labels": context.store.make(
+            lambda folder: write_atomic(folder / "few_labels.json", canonical_json(values))
+        )
+    }
+    raise NotImplementedError
+
+
+def _estimate_baselines(params: BaselineParams, context: ToolContext) -> Estimate:
+    rows = context.rows() or 0
+    minutes = context.rates.minutes("train_baselines", rows * len(params.models))
+    return Estimate(rows=rows or None, minutes=minutes, memory_mb=300 + rows // 50)
+
+
+def _estimate_cnn(params: CnnParams, context: ToolContext) -> Estimate:
+    rows = context.rows() or 0
+    minutes = context.rates.minutes("train_cnn", rows * params.epochs)
+    return Estimate(rows=rows or None, minutes=minutes, memory_mb=500 + rows // 100)
+
+
+def _estimate_few_labels(params: FewLabelParams, context: ToolContext) -> Estimate:
+    minutes = context.rates.minutes("study_few_labels", params.draws * len(params.models))
+    return Estimate(rows=context.rows(), minutes=minutes, memory_mb=500)
+
+
+TRAIN_BASELINES = ToolSpec(
+    name="train_baselines",
+    summary="Fit the ladder of baselines and score each on validation rows",
+    params=BaselineParams,
+    risk="train",
+    run=_baselines,
+    estimate=_estimate_baselines,
+    needs=("split_rows", "split"),
+    makes=("model/",),
+)
+TRAIN_CNN = ToolSpec(
+    name="train_cnn",
+    summary="Fit a 1-D CNN over packet tokens and payload bytes, or over a table's columns",
+    params=CnnParams,
+    risk="train",
+    run=_cnn,
+    estimate=_estimate_cnn,
+    needs=("split_rows", "split"),
+    makes=("model/cnn",),
+)
+STUDY_FEW_LABELS = ToolSpec(
+    name="study_few_labels",
+    summary="Fit every model on a few rows of each class, many times, and give the spread",
+    params=FewLabelParams,
+    risk="train",
+    run=_few_labels,
+    estimate=_estimate_few_labels,
+    needs=("split_rows", "split"),
+    makes=("few_labels", "model/"),
+)
