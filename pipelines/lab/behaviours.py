@@ -27,6 +27,7 @@ from pipelines.lab.exchanges import (
     mail_greeting,
     mail_pause,
     plain_name,
+    refused_later,
     ssh_exchange,
     steady,
     tcp,
@@ -36,21 +37,23 @@ from pipelines.lab.payloads import query_name, spread, ssh_handshake, tls_handsh
 
 
 def web(random: Random) -> Conversation:
-    """Pages, calls of an interface that is polled, uploads of forms and pictures."""
-    shape = random.choices(("page", "poll", "upload"), (55, 30, 15))[0]
+    """Pages; and behind some pages an interface that is polled, or an upload."""
+    shape = random.choices(("pages", "poll", "upload"), (60, 22, 18))[0]
     turns = tls_handshake(random)
-    interval = spread(random, 5 * SECOND, 2.5, 40 * SECOND)
-    for _ in range(count(random, 2.5 if shape != "poll" else 6, 12)):
-        if shape == "page":
-            pause = spread(random, 250 * MILLISECOND, 6, LONGEST_PAUSE)
-            sizes = spread(random, 380, 1.6, 1_300), spread(random, 3_000, 3.5, 24_000)
-        elif shape == "poll":
-            pause = steady(random, interval, random.uniform(0.15, 0.6))
-            sizes = spread(random, 300, 1.6, 1_300), spread(random, 420, 2.6, 6_000)
-        else:
+    for _ in range(count(random, 3, 8) if shape == "pages" else 1):
+        pause = spread(random, 250 * MILLISECOND, 6, LONGEST_PAUSE)
+        sizes = spread(random, 380, 1.6, 1_300), spread(random, 3_500, 3, 24_000)
+        turns += tls_exchange(random, *sizes, pause)
+    if shape == "poll":
+        interval, jitter = spread(random, 5 * SECOND, 2.5, 40 * SECOND), random.uniform(0.2, 0.8)
+        for _ in range(count(random, 6, 12)):
+            sizes = spread(random, 300, 1.7, 1_300), spread(random, 450, 3, 9_000)
+            turns += tls_exchange(random, *sizes, steady(random, interval, jitter))
+    if shape == "upload":
+        for _ in range(count(random, 2, 6)):
             pause = spread(random, 400 * MILLISECOND, 5, LONGEST_PAUSE)
             sizes = spread(random, 4_000, 2.2, 16_000), spread(random, 300, 2, 3_000)
-        turns += tls_exchange(random, *sizes, pause)
+            turns += tls_exchange(random, *sizes, pause)
     return tcp(random, (443, 443, 443, 8443), turns)
 
 
@@ -58,10 +61,11 @@ def c2_beacon(random: Random) -> Conversation:
     """An implant that asks for work at steady intervals and now and then gets and returns some."""
     turns = tls_handshake(random)
     interval = spread(random, 6 * SECOND, 2.5, 45 * SECOND)
-    jitter = random.choice((0.02, 0.05, 0.1, 0.2))
-    for _ in range(count(random, 6, 12)):
+    jitter = random.choice((0.02, 0.05, 0.1, 0.15))
+    report = spread(random, 260, 1.5, 1_000)
+    for _ in range(2 + count(random, 5, 10)):
         task = random.random() < 0.12
-        asked = spread(random, 260, 1.5, 1_300)
+        asked = report + random.randrange(24)
         answered = spread(random, 2_200 if task else 330, 1.8, 9_000)
         turns += tls_exchange(random, asked, answered, steady(random, interval, jitter))
         if task:
@@ -75,11 +79,11 @@ def backup(random: Random) -> Conversation:
     """What changed is negotiated first, then sent in blocks that are confirmed; or restored."""
     exchange, turns, port = carrier(random)
     restore = random.random() < 0.12
-    for _ in range(count(random, 3, 7)):
-        sizes = spread(random, 600, 1.9, 3_000), spread(random, 260, 2, 2_000)
+    for _ in range(1 + count(random, 2.5, 6)):
+        sizes = spread(random, 420, 1.8, 3_000), spread(random, 650, 2, 4_000)
         turns += exchange(random, *sizes, spread(random, 25 * MILLISECOND, 4, 2 * SECOND))
-    for _ in range(count(random, 3, 8) - (random.random() < 0.3)):
-        sent, confirmed = spread(random, 5_500, 1.8, 14_000), spread(random, 110, 1.5, 500)
+    for _ in range(count(random, 3, 8)):
+        sent, confirmed = spread(random, 4_200, 1.8, 12_000), spread(random, 110, 1.5, 500)
         sizes = (confirmed, sent) if restore else (sent, confirmed)
         turns += exchange(random, *sizes, spread(random, 40 * MILLISECOND, 5, 20 * SECOND))
     return tcp(random, (port,), turns)
@@ -89,8 +93,8 @@ def exfiltration(random: Random) -> Conversation:
     """Files leave at once, in pieces and often slowly, to a place that only says thanks."""
     exchange, turns, port = carrier(random)
     slow = random.choice((60, 400, 2_000)) * MILLISECOND
-    for _ in range(count(random, 3.5, 8)):
-        sizes = spread(random, 4_500, 2.2, 14_000), spread(random, 160, 1.8, 900)
+    for _ in range(1 + count(random, 3, 8)):
+        sizes = spread(random, 3_600, 2.2, 12_000), spread(random, 150, 1.7, 900)
         turns += exchange(random, *sizes, spread(random, slow, 3, LONGEST_PAUSE))
     return tcp(random, (port,), turns)
 
@@ -98,32 +102,37 @@ def exfiltration(random: Random) -> Conversation:
 def ssh(random: Random) -> Conversation:
     """People at a shell, and programs that run a few commands."""
     turns = ssh_handshake(random)
-    for _ in range(random.choice((1, 1, 2, 3))):
-        turns += ssh_exchange(random, *login_sizes(random), login_pause(random))
+    if random.random() < 0.15:
+        mistyped = ssh_exchange(random, *login_sizes(random), login_pause(random))
+        turns += refused_later(random, mistyped)
+    turns += ssh_exchange(random, *login_sizes(random), login_pause(random))
     if random.random() < 0.55:
         for _ in range(count(random, 7, 20)):
             answer = 36 if random.random() < 0.6 else spread(random, 260, 2.5, 4_000)
             pause = spread(random, 220 * MILLISECOND, 2.5, 30 * SECOND)
             turns += ssh_exchange(random, random.choice((36, 36, 44, 52)), answer, pause)
     else:
-        for _ in range(count(random, 3, 7)):
-            sizes = spread(random, 160, 1.9, 1_400), spread(random, 420, 3, 9_000)
+        for _ in range(1 + count(random, 3, 7)):
+            sizes = spread(random, 220, 1.9, 1_400), spread(random, 600, 3, 9_000)
             turns += ssh_exchange(random, *sizes, spread(random, 35 * MILLISECOND, 4, 9 * SECOND))
     return tcp(random, (22,), turns)
 
 
 def brute_force(random: Random) -> Conversation:
     """Passwords tried on a shell or a mailbox until the server hangs up."""
-    attempts = count(random, 3, 6)
+    attempts, haste = 1 + count(random, 3, 6), random.choice((20, 90, 400)) * MILLISECOND
     if random.random() < 0.6:
         turns, ports = ssh_handshake(random), (22,)
         for _ in range(attempts):
-            turns += ssh_exchange(random, *login_sizes(random), login_pause(random))
+            attempt = ssh_exchange(random, *login_sizes(random), spread(random, haste, 2, SECOND))
+            turns += refused_later(random, attempt)
         return tcp(random, ports, turns)
     dialect = random.choice((SMTP, IMAP))
     turns = mail_greeting(random, dialect)
     for _ in range(attempts):
-        turns += mail_exchange(random, dialect.login, dialect.refused, login_pause(random))
+        pause = spread(random, haste, 2, SECOND)
+        attempt = mail_exchange(random, dialect.login, dialect.refused, pause)
+        turns += refused_later(random, attempt)
     return tcp(random, dialect.ports, turns)
 
 
@@ -134,12 +143,13 @@ def mail(random: Random) -> Conversation:
     dialect = random.choice((SMTP, IMAP))
     turns = mail_greeting(random, dialect)
     if random.random() < 0.5:
-        if random.random() < 0.2:  # a mistyped password
-            turns += mail_exchange(random, dialect.login, dialect.refused, login_pause(random))
+        if random.random() < 0.2:
+            mistyped = mail_exchange(random, dialect.login, dialect.refused, login_pause(random))
+            turns += refused_later(random, mistyped)
         turns += mail_exchange(random, dialect.login, dialect.accepted, login_pause(random))
     for _ in range(count(random, 3, 8)):
         turns += mail_exchange(random, *random.choice(dialect.commands), mail_pause(random))
-    if random.random() < 0.65:
+    if random.random() < 0.8:
         turns += letter(random, dialect)
     return tcp(random, dialect.ports, turns)
 
@@ -148,7 +158,7 @@ def scan(random: Random) -> Conversation:
     """One probe: is the port open, who answers, in which version."""
     port = random.choice((22, 22, 25, 143, 443, 443, 587, 993, 8443))
     shapes = ("refused", "unanswered", "half open", "greeting", "name")
-    shape = random.choices(shapes, (24, 22, 14, 30, 10))[0]
+    shape = random.choices(shapes, (26, 22, 16, 30, 6))[0]
     if shape == "refused":
         return Conversation("tcp", port, opening="refused")
     if shape == "unanswered":

@@ -21,7 +21,7 @@ MILLISECOND = 1_000
 SECOND = 1_000_000
 LONGEST_PAUSE = 55 * SECOND  # below the usual idle time-outs: a conversation stays one flow
 
-FAILED = 0.06
+FAILED = 0.03
 """How often a service does not answer or refuses, whoever asks: a scan is not alone in that."""
 
 
@@ -134,8 +134,14 @@ def login_sizes(random: Random) -> tuple[int, int]:
 
 
 def login_pause(random: Random) -> int:
-    """Between two tries: a person types, a program or a server waits."""
-    return spread(random, 500 * MILLISECOND, 3, 20 * SECOND)
+    """Before a password is sent: a person types it, a program has it at hand."""
+    return spread(random, 350 * MILLISECOND, 4, 20 * SECOND)
+
+
+def refused_later(random: Random, turns: list[Turn]) -> list[Turn]:
+    """The same exchange with the delay that servers put before the answer to a wrong password."""
+    *before, answer = turns
+    return [*before, answer._replace(pause_us=spread(random, 700 * MILLISECOND, 2, 6 * SECOND))]
 
 
 def mail_pause(random: Random) -> int:
