@@ -1,25 +1,41 @@
-"""What every detector model is: fit on rows, give class probabilities, live in a folder without pickle."""
+"""What every model is: fit on rows, give class probabilities, live in a folder without pickle."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pyarrow as pa
+from pydantic import BaseModel
 
+from pipelines.datasets.fields import LABEL, group_of
+from pipelines.errors import InputError
 from pipelines.progress import Progress
 
 
+class Epoch(BaseModel):
+    """One pass over the training rows, as a line of the learning curve."""
+
+    epoch: int
+    loss: float
+    validation_macro_f1: float | None
+
+
 class Classifier(Protocol):
-    """A model over dataset rows. Rows are pyarrow tables as the loaders make them, labels are strings.
+    """A model over dataset rows: pyarrow tables as the loaders make them, with labels as strings.
 
     ``name`` is the model's name in reports (``random_forest``, ``cnn``); ``classes`` is sorted and
     fixed by ``fit``. Everything that a fit learns (encoders, scales, vocabularies) comes from the
-    rows given to it and from nothing else.
+    rows given to it and from nothing else. ``curve`` is empty for models without epochs.
     """
 
     name: str
     classes: list[str]
+    curve: list[Epoch]
+
+    @classmethod
+    def configured(cls, settings: Mapping[str, Any]) -> Self:
+        """An unfitted model. Raises InputError for a setting that it does not have."""
 
     def fit(
         self,
@@ -31,10 +47,17 @@ class Classifier(Protocol):
         validation: tuple[pa.Table, Sequence[str]] | None,
         progress: Progress,
     ) -> None:
-        """Learn from ``rows``. ``validation`` serves early stopping only."""
+        """Learn from ``rows``. ``validation`` serves early stopping only.
+
+        Raises InputError without rows, with fewer than two classes or with unreadable columns.
+        """
 
     def predict_proba(self, rows: pa.Table) -> np.ndarray:
         """Probabilities of shape (rows, classes), float64, each row summing to 1."""
+
+    def for_refit(self) -> Self:
+        """An unfitted model with these settings that trains, without validation rows, as long as
+        this one needed to be at its best."""
 
     def save(self, folder: Path) -> None:
         """Write the model into an existing empty folder: safetensors, skops and JSON only."""
@@ -42,3 +65,53 @@ class Classifier(Protocol):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what ``save`` wrote. Raises InputError if the folder is not such a model."""
+
+
+def predict(model: Classifier, rows: pa.Table) -> np.ndarray:
+    """The most probable class of each row, as strings."""
+    return np.asarray(np.array(model.classes)[model.predict_proba(rows).argmax(axis=1)])
+
+
+def labels_of(rows: pa.Table) -> list[str]:
+    """The label column of ``rows``. Raises InputError if there is none."""
+    for column in rows.schema:
+        if group_of(column) == LABEL:
+            labels: list[str] = rows.column(column.name).to_pylist()
+            return labels
+    raise InputError("The rows have no label column.", "Say where the labels come from.")
+
+
+def class_numbers(labels: Sequence[str], rows: pa.Table) -> tuple[list[str], np.ndarray]:
+    """The sorted classes, and each label's position among them.
+
+    Raises InputError if the labels do not fit the rows or there are fewer than two classes.
+    """
+    if len(labels) != rows.num_rows:
+        raise InputError(f"There are {rows.num_rows} rows but {len(labels)} labels.")
+    classes, numbers = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
+    if len(classes) < 2:
+        found = f"only the class {classes[0]!r}" if len(classes) else "no rows at all"
+        raise InputError(
+            f"The training side has {found}.", "A model needs rows of at least two classes."
+        )
+    return classes.tolist(), numbers
+
+
+def stratified_folds(numbers: np.ndarray, folds: int, seed: int) -> np.ndarray:
+    """The fold of each row, so that every class is spread as evenly over the folds as it can be.
+
+    Works for classes with a single row too, where scikit-learn's splitter refuses.
+    """
+    shuffled = np.random.default_rng(seed).permutation(len(numbers))
+    by_class = shuffled[np.argsort(numbers[shuffled], kind="stable")]
+    fold = np.empty(len(numbers), dtype=np.int64)
+    fold[by_class] = np.arange(len(numbers)) % folds
+    return fold
+
+
+def in_batches(
+    rows: pa.Table, size: int, classes: int, probabilities: Callable[[pa.Table], np.ndarray]
+) -> np.ndarray:
+    """``probabilities`` of pieces of ``size`` rows, one below the other: memory stays bounded."""
+    pieces = [probabilities(rows.slice(start, size)) for start in range(0, rows.num_rows, size)]
+    return np.vstack([np.empty((0, classes)), *pieces])

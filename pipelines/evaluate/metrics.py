@@ -1,0 +1,78 @@
+"""Scores of predictions. Confusion counts come first; every other score is made of them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import BaseModel
+from sklearn.metrics import confusion_matrix, roc_curve
+
+FIXED_RECALL = 0.9
+
+
+class ClassScore(BaseModel):
+    """How one class was told from the others. What cannot be known is 0, as in scikit-learn."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+    fpr_at_recall: float | None
+    """Share of the other classes' rows above the threshold that finds the fixed recall of this
+    class; None if the class or all others have no rows."""
+
+
+def f1_scores(confusion: np.ndarray) -> np.ndarray:
+    """F1 of each class from confusion counts of shape (..., true class, predicted class).
+
+    2 TP / (2 TP + FP + FN); NaN for a class that is neither present nor predicted.
+    """
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    touched = confusion.sum(axis=-1) + confusion.sum(axis=-2)
+    return np.asarray(
+        np.divide(2 * hits, touched, out=np.full(hits.shape, np.nan), where=touched > 0)
+    )
+
+
+def mean_f1(confusion: np.ndarray) -> np.ndarray:
+    """Macro-F1 from confusion counts: the mean over classes that are present or predicted."""
+    scores = f1_scores(confusion)
+    known = ~np.isnan(scores)
+    total = np.where(known, scores, 0).sum(axis=-1)
+    return np.asarray(total / np.maximum(known.sum(axis=-1), 1))
+
+
+def macro_f1(labels: Sequence[str] | np.ndarray, guesses: Sequence[str] | np.ndarray) -> float:
+    """Macro-F1 over the classes that are among the labels or the guesses, as scikit-learn's."""
+    return float(mean_f1(confusion_matrix(np.asarray(labels), np.asarray(guesses))))
+
+
+def class_scores(
+    confusion: np.ndarray, classes: Sequence[str], fpr: dict[str, float | None]
+) -> dict[str, ClassScore]:
+    """Scores of each class from confusion counts of shape (true, predicted)."""
+    hits, support, guessed = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+    f1 = np.nan_to_num(f1_scores(confusion))
+    return {
+        name: ClassScore(
+            precision=float(hits[i] / max(guessed[i], 1)),
+            recall=float(hits[i] / max(support[i], 1)),
+            f1=float(f1[i]),
+            support=int(support[i]),
+            fpr_at_recall=fpr.get(name),
+        )
+        for i, name in enumerate(classes)
+    }
+
+
+def fpr_at_recall(
+    is_class: np.ndarray, scores: np.ndarray, recall: float = FIXED_RECALL
+) -> float | None:
+    """The lowest false-positive rate at which at least ``recall`` of a class is found.
+
+    ``is_class`` is bool (rows,), ``scores`` the class's probability (rows,); one class against the
+    rest. None if one side has no rows.
+    """
+    if is_class.all() or not is_class.any():
+        return None
+    false_positive_rate, found, _ = roc_curve(is_class, scores)
+    return float(false_positive_rate[np.argmax(found >= recall)])

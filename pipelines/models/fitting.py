@@ -1,0 +1,67 @@
+"""Fit a model so that it can be chosen by validation and then use every row it may."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.evaluate.metrics import macro_f1
+from pipelines.models.base import Classifier, Epoch, labels_of, predict
+from pipelines.models.registry import new_model
+from pipelines.progress import Progress
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A fitted model, and how the same model did on validation rows that it had not seen.
+
+    ``seconds`` is wall clock: never write it into an artefact.
+    """
+
+    classifier: Classifier
+    validation_macro_f1: float
+    curve: list[Epoch]
+    seconds: float
+
+
+def fit_and_score(
+    name: str,
+    rows_train: pa.Table,
+    rows_validation: pa.Table,
+    *,
+    masks: Sequence[str],
+    seed: int,
+    settings: Mapping[str, Any] | None,
+    progress: Progress,
+    refit: bool = True,
+) -> FittedModel:
+    """Fit ``name`` on the training rows, score it on the validation rows, refit it on both.
+
+    The score comes from a model that has seen the training rows only, so models can be chosen by
+    it. A model that stops early learns its number of epochs in the first fit and trains for as many
+    in the second. With ``refit=False`` the first model is returned.
+
+    Raises InputError for an unknown name or setting, and if the rows cannot be learnt from.
+    """
+    start = time.perf_counter()
+    train, validation = labels_of(rows_train), labels_of(rows_validation)
+    model = new_model(name, settings)
+    model.fit(
+        rows_train,
+        train,
+        masks=masks,
+        seed=seed,
+        validation=(rows_validation, validation),
+        progress=progress,
+    )
+    score = macro_f1(validation, predict(model, rows_validation))
+    curve = model.curve
+    if refit:
+        model = model.for_refit()
+        both = pa.concat_tables([rows_train, rows_validation])
+        model.fit(
+            both, train + validation, masks=masks, seed=seed, validation=None, progress=progress
+        )
+    return FittedModel(model, score, curve, time.perf_counter() - start)

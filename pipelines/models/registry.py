@@ -1,0 +1,46 @@
+"""Models by name: a new model is one new class and one line here."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import InputError
+from pipelines.models.base import Classifier
+from pipelines.models.card import read_card
+
+LADDER = "pipelines.models.baselines.ladder"
+
+# name -> (module, class); in the ladder's order, from the plainest model up.
+MODELS: dict[str, tuple[str, str]] = {
+    "majority": (LADDER, "Majority"),
+    "lookup": (LADDER, "Lookup"),
+    "knn": (LADDER, "NearestNeighbours"),
+    "logistic_regression": (LADDER, "Logistic"),
+    "random_forest": (LADDER, "RandomForest"),
+    "hist_gradient_boosting": (LADDER, "GradientBoosting"),
+    "cnn": ("pipelines.models.cnn.model", "Cnn"),
+}
+BASELINES = tuple(name for name, (module, _) in MODELS.items() if module == LADDER)
+
+
+def model_class(name: str) -> type[Classifier]:
+    """The class of a model. Raises InputError for an unknown name."""
+    if name not in MODELS:
+        raise InputError(f"There is no model {name!r}.", f"Choose from {', '.join(MODELS)}.")
+    module, attribute = MODELS[name]
+    found: type[Classifier] = getattr(import_module(module), attribute)
+    return found
+
+
+def new_model(name: str, settings: Mapping[str, Any] | None = None) -> Classifier:
+    """An unfitted model. Raises InputError for an unknown name or setting."""
+    return model_class(name).configured(settings or {})
+
+
+def load_model(folder: Path) -> Classifier:
+    """The model that was saved in ``folder``, whichever it is.
+
+    Raises InputError if the folder holds no model, or one that was changed or cannot be trusted.
+    """
+    return model_class(read_card(folder).name).load(folder)

@@ -1,0 +1,228 @@
+"""One column of a dataset as numbers: plain values, categories or bytes."""
+
+from collections import Counter
+from typing import Annotated, Literal, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipelines.errors import InputError
+
+FLOAT32_LIMIT = float(np.finfo(np.float32).max)
+
+
+class _Column(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    column: str
+
+
+class Numbers(_Column):
+    """A numeric column, or a list column of ``width`` numbers a row.
+
+    A missing value (null, NaN or infinite) becomes ``fill``, the median of the training rows; where
+    training rows lacked values, a feature of its own says so.
+    """
+
+    kind: Literal["numbers"] = "numbers"
+    width: int | None = Field(None, description="Numbers a row; None for a plain column")
+    fill: list[float] = Field(description="What stands for a missing value, per position")
+    flagged: list[int] = Field(description="Positions that have a feature 'is missing'")
+
+    @classmethod
+    def fit(cls, column: str, values: pa.Array) -> Self:
+        """Learn the medians, and which positions may be missing."""
+        width = values.type.list_size if pa.types.is_fixed_size_list(values.type) else None
+        numbers = _numbers(column, values, width)
+        missing = np.isnan(numbers)
+        empty = missing.all(axis=0)
+        fill = np.nanmedian(np.where(empty, 0.0, numbers), axis=0) if len(numbers) else empty * 0.0
+        return cls(
+            column=column,
+            width=width,
+            fill=fill.tolist(),
+            flagged=np.flatnonzero(missing.any(axis=0) & ~empty).tolist(),
+        )
+
+    def names(self) -> list[str]:
+        """One name a number, then one a flag."""
+        plain = [self.column] if self.width is None else _indexed(self.column, self.width)
+        return plain + [f"{plain[position]} is missing" for position in self.flagged]
+
+    def widths(self) -> list[int]:
+        """Every number and every flag is a field of its own."""
+        return [1] * len(self.names())
+
+    def encode(self, rows: pa.Table) -> np.ndarray:
+        """Numbers of shape (rows, features)."""
+        numbers = _numbers(self.column, _array(rows, self.column), self.width)
+        missing = np.isnan(numbers)
+        return np.hstack([np.where(missing, self.fill, numbers), missing[:, self.flagged]])
+
+
+class Categories(_Column):
+    """A text column: one feature a frequent value, and one for every other value.
+
+    A null sets none of them.
+    """
+
+    kind: Literal["categories"] = "categories"
+    values: list[str]
+
+    @classmethod
+    def fit(cls, column: str, values: pa.Array, most: int) -> Self:
+        """Learn the ``most`` most frequent values; equally frequent ones in alphabetical order."""
+        counts = Counter(value for value in _text(column, values).to_pylist() if value is not None)
+        frequent = sorted(counts, key=lambda value: (-counts[value], value))[:most]
+        return cls(column=column, values=sorted(frequent))
+
+    def names(self) -> list[str]:
+        """``column=value`` for each value, then ``column is other``."""
+        return [f"{self.column}={value}" for value in self.values] + [f"{self.column} is other"]
+
+    def widths(self) -> list[int]:
+        """All features of a text column are one field."""
+        return [len(self.values) + 1]
+
+    def encode(self, rows: pa.Table) -> np.ndarray:
+        """Zeros and ones of shape (rows, features)."""
+        text = _text(self.column, _array(rows, self.column))
+        known = pc.index_in(text, value_set=pa.array(self.values, text.type))
+        position = pc.fill_null(known, len(self.values)).to_numpy(zero_copy_only=False)
+        encoded = np.zeros((len(text), len(self.values) + 1))
+        present = _valid(text)
+        encoded[np.flatnonzero(present), position[present]] = 1
+        return encoded
+
+
+class Bytes(_Column):
+    """A column of ``slots`` times ``width`` bytes: their values, and -1 where there is no byte.
+
+    ``lengths`` names the list column that says how many bytes of each slot are there; without one
+    all are. A null has no bytes.
+    """
+
+    kind: Literal["bytes"] = "bytes"
+    slots: int
+    width: int
+    lengths: str | None
+
+    @classmethod
+    def fit(cls, column: str, schema: pa.Schema) -> Self:
+        """Find the slots of ``column``: those of ``<column>_length`` where the schema has it."""
+        size = schema.field(column).type.byte_width
+        lengths = f"{column}_length"
+        if lengths not in schema.names:
+            return cls(column=column, slots=1, width=size, lengths=None)
+        slots = schema.field(lengths).type.list_size
+        return cls(column=column, slots=slots, width=size // slots, lengths=lengths)
+
+    def names(self) -> list[str]:
+        """``column[slot][byte]``, slot by slot."""
+        slots = _indexed(self.column, self.slots)
+        return [name for slot in slots for name in _indexed(slot, self.width)]
+
+    def widths(self) -> list[int]:
+        """Every byte is a field of its own."""
+        return [1] * (self.slots * self.width)
+
+    def encode(self, rows: pa.Table) -> np.ndarray:
+        """Byte values of shape (rows, slots * width), int16."""
+        values = _array(rows, self.column)
+        if values.type != pa.binary(self.slots * self.width):
+            raise _mismatch(self.column, values.type)
+        size = self.slots * self.width
+        raw = np.frombuffer(values.buffers()[1] or b"", np.uint8)
+        raw = raw[values.offset * size : (values.offset + len(values)) * size]
+        shape = (len(values), self.slots, self.width)
+        there = np.broadcast_to(_valid(values)[:, None, None], shape)
+        if self.lengths is not None:
+            lengths = _numbers(self.lengths, _array(rows, self.lengths), self.slots)
+            there = there & (np.arange(self.width) < lengths[:, :, None])
+        return np.where(there, raw.reshape(shape), np.int16(-1)).reshape(len(values), size)
+
+
+Column = Annotated[Numbers | Categories | Bytes, Field(discriminator="kind")]
+
+
+def fit_column(name: str, rows: pa.Table, most_categories: int) -> Numbers | Categories | Bytes:
+    """The encoder of column ``name``, learnt from ``rows``. Raises InputError for an odd type."""
+    kind = rows.schema.field(name).type
+    if pa.types.is_fixed_size_binary(kind):
+        return Bytes.fit(name, rows.schema)
+    values = _array(rows, name)
+    if _is_text(values.type):
+        return Categories.fit(name, values, most_categories)
+    if _is_number(kind) or (pa.types.is_fixed_size_list(kind) and _is_number(kind.value_type)):
+        return Numbers.fit(name, values)
+    raise InputError(
+        f"Column {name!r} has the type {kind}, which no model reads.",
+        "Make it a number or a text, or leave it out.",
+    )
+
+
+def _array(rows: pa.Table, name: str) -> pa.Array:
+    if name not in rows.column_names:
+        raise InputError(
+            f"The rows lack the column {name!r}, which the model was fitted on.",
+            "Give rows with the same columns as the training rows.",
+        )
+    values = rows.column(name).combine_chunks()
+    return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
+
+
+def _valid(values: pa.Array) -> np.ndarray:
+    return np.asarray(values.is_valid())
+
+
+def _numbers(column: str, values: pa.Array, width: int | None) -> np.ndarray:
+    """Float64 of shape (rows, width or 1), NaN where a value is missing or infinite."""
+    if width is None:
+        numbers = _floats(column, values).reshape(-1, 1)
+    else:
+        if not (pa.types.is_fixed_size_list(values.type) and values.type.list_size == width):
+            raise _mismatch(column, values.type)
+        numbers = np.full((len(values), width), np.nan)
+        present = values.drop_null().flatten()
+        numbers[_valid(values)] = _floats(column, present).reshape(-1, width)
+    numbers[np.isinf(numbers)] = np.nan
+    return np.asarray(np.clip(numbers, -FLOAT32_LIMIT, FLOAT32_LIMIT))
+
+
+def _floats(column: str, values: pa.Array) -> np.ndarray:
+    """A copy of ``values`` as float64; dates and times as their counts of days or ticks."""
+    kind = values.type
+    if pa.types.is_temporal(kind):
+        values = values.view(pa.int32() if kind.bit_width == 32 else pa.int64())
+    try:
+        return np.array(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise _mismatch(column, kind) from error
+
+
+def _text(column: str, values: pa.Array) -> pa.Array:
+    try:
+        return values.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise _mismatch(column, values.type) from error
+
+
+def _mismatch(column: str, kind: pa.DataType) -> InputError:
+    return InputError(
+        f"Column {column!r} has the type {kind}, not the one that the model was fitted on.",
+        "Give rows made the same way as the training rows.",
+    )
+
+
+def _indexed(name: str, count: int) -> list[str]:
+    return [f"{name}[{index}]" for index in range(count)]
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    checks = ("integer", "floating", "boolean", "decimal", "temporal", "null")
+    return any(getattr(pa.types, f"is_{check}")(kind) for check in checks)
