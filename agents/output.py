@@ -1,0 +1,139 @@
+"""What a run found, as one JSON document: the last thing that ``--json`` prints."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.checkpoints import Plan
+from agents.state import State
+from pipelines.store.run import RunFolder
+
+Status = Literal[
+    "running", "paused", "done", "target_missed", "failed", "refused", "budget", "interrupted"
+]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class SplitOutput(Part):
+    by: str = Field(description="time, capture, flow or fixed")
+    sizes: dict[str, int] = Field(description="Side -> rows")
+    groups: dict[str, int] = Field(description="Side -> split groups")
+    groups_on_two_sides: int
+    manifest: str = Field(description="Path of the manifest that lists every group")
+
+
+class AuditOutput(Part):
+    name: str = Field(description="The field, or fields joined with ' + '")
+    accuracy: float = Field(description="Held-out accuracy of a plain look-up on this field alone")
+    majority: float = Field(description="Held-out accuracy of the most frequent class")
+    verdict: Literal["shortcut", "weak", "none"]
+    masked: bool = Field(description="Whether models are kept from seeing it")
+    group: str = Field(description="The field group, which is also the mask that hides it")
+
+
+class DuplicateOutput(Part):
+    label: str
+    duplicates: int = Field(description="Test rows whose payload also occurs on the train side")
+    rows: int = Field(description="Test rows of the class that carry a payload")
+
+
+class ModelOutput(Part):
+    name: str
+    macro_f1: float = Field(description="On the test side; the mean over draws in a few-label study")
+    ci: tuple[float, float] = Field(description="95 % interval over split groups, or over draws")
+    accuracy: float
+    validation_macro_f1: float | None = Field(None, description="What models are chosen by")
+    per_class: dict[str, dict[str, float | int | None]] = Field(default_factory=dict)
+    false_positive_rate: float | None = Field(None, description="Mean over classes, at recall 0.9")
+    difference: dict[str, Any] | None = Field(None, description="Against the best baseline")
+    rows_per_second: float | None = None
+    draws: dict[str, Any] | None = Field(None, description="Mean, spread and extremes over draws")
+
+
+class PendingOutput(Part):
+    stage: str
+    version: int
+    digest: str = Field(description="What an approval approves")
+    plan: dict[str, Any]
+
+
+class RunOutput(Part):
+    """The JSON document of ``netloop run --json`` and ``netloop runs show --json``."""
+
+    run: str
+    status: Status
+    error: str | None = None
+    findings: list[str] = Field(default_factory=list, description="What the reviews found")
+    split: SplitOutput | None = None
+    audit: list[AuditOutput] = Field(default_factory=list)
+    duplicates: list[DuplicateOutput] = Field(default_factory=list)
+    models: list[ModelOutput] = Field(default_factory=list)
+    best: str | None = Field(None, description="Chosen by validation, never by the test side")
+    detector: str | None = Field(None, description="Folder of the packed detector")
+    report: str | None = Field(None, description="Path of the HTML report")
+    pending: PendingOutput | None = Field(None, description="The plan that waits for a decision")
+
+
+def run_output(run: RunFolder, state: State, pending: Plan | None) -> RunOutput:
+    """Gather what a run has found so far from its state."""
+    record, numbers = run.read(), state.get("numbers", {})
+    tested = numbers.get("evaluate_models") or numbers.get("study_few_labels") or {}
+    audit = numbers.get("audit_shortcuts", {})
+    artifacts = state.get("artifacts", {})
+    detector = artifacts.get("detector")
+    return RunOutput(
+        run=run.id,
+        status=record["status"],
+        error=record.get("error"),
+        findings=findings(state),
+        split=_split(run, numbers.get("split_rows"), artifacts.get("split")),
+        audit=[AuditOutput(**{k: row[k] for k in AuditOutput.model_fields}) for row in audit.get("rows", [])],
+        duplicates=[DuplicateOutput(**row) for row in duplicates(audit)],
+        models=[ModelOutput(**row) for row in tested.get("models", [])],
+        best=tested.get("best"),
+        detector=str(run.store.path(detector).resolve()) if detector else None,
+        report=str(run.report.resolve()) if run.report.exists() else None,
+        pending=None if pending is None else _pending(pending),
+    )
+
+
+def findings(state: State) -> list[str]:
+    """What the reviews found, stage by stage, the last review of each."""
+    last: dict[str, list[str]] = {}
+    for name, review in state.get("reviews", {}).items():
+        last[name.split("/")[0]] = review.findings
+    return [line for lines in last.values() for line in lines]
+
+
+def duplicates(audit: dict[str, Any]) -> list[dict[str, Any]]:
+    """Payloads of the test side that the train side has too, a row a class."""
+    return [
+        {"label": row["label"], "duplicates": row["duplicates"], "rows": row["of"]}
+        for row in audit.get("duplicates", [])
+    ]
+
+
+def _split(run: RunFolder, numbers: dict[str, Any] | None, digest: str | None) -> SplitOutput | None:
+    if numbers is None or digest is None:
+        return None
+    return SplitOutput(
+        by=numbers["by"],
+        sizes={side: size["rows"] for side, size in numbers["sizes"].items()},
+        groups={side: size["groups"] for side, size in numbers["sizes"].items()},
+        groups_on_two_sides=numbers["groups_on_two_sides"],
+        manifest=str((run.store.path(digest) / "manifest.json").resolve()),
+    )
+
+
+def _pending(plan: Plan) -> PendingOutput:
+    return PendingOutput(
+        stage=plan.stage,
+        version=plan.version,
+        digest=plan.digest(),
+        plan=plan.model_dump(mode="json"),
+    )
+
+

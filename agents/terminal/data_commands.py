@@ -1,0 +1,150 @@
+"""``netloop data`` and ``netloop lab``: look at data, split it, audit it, or make some."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agents.terminal.options import (
+    DEFAULT_WORKSPACE,
+    By,
+    Granularity,
+    Json,
+    Label,
+    Masks,
+    Seed,
+    TestShare,
+    Workspace,
+)
+from pipelines.datasets.fields import BEHAVIOUR, DEFAULT_MASKS
+from pipelines.errors import InputError
+
+app = typer.Typer(
+    help="Look at data, split it, audit it for shortcuts.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+Source = Annotated[Path, typer.Argument(help="A folder of captures, one capture, or a table.")]
+
+
+@app.command()
+def inspect(
+    source: Source,
+    label: Label = None,
+    granularity: Granularity = "flow",
+    as_json: Json = False,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """What a source holds: classes, rows, and the health of every capture.
+
+    Example: netloop data inspect captures/ --label folder
+    """
+    from agents.terminal.direct import Direct
+    from agents.terminal.progress import RichProgress
+    from agents.terminal.render import render_inspection
+
+    with RichProgress() as progress:
+        direct = Direct(workspace, 0, progress)
+        found = direct.call("inspect_source", source=str(source), label=label)
+        rows = direct.call(
+            "import_rows", source=str(source), label=found["label"], granularity=granularity
+        )
+    health = json.loads((direct.path("rows") / "health.json").read_text())
+    result = {"source": found, "rows": rows, "health": health}
+    _print(result, as_json, render_inspection)
+
+
+@app.command()
+def split(
+    source: Source,
+    label: Label = None,
+    by: By = "time",
+    test: TestShare = 0.5,
+    granularity: Granularity = "flow",
+    seed: Seed = 0,
+    as_json: Json = False,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Put every split group on one side; print sizes, proof and the manifest's path.
+
+    Example: netloop data split captures/ --label file --by time --test 0.3
+    """
+    from agents.terminal.direct import Direct
+    from agents.terminal.progress import RichProgress
+    from agents.terminal.render import render_split
+
+    with RichProgress() as progress:
+        direct = Direct(workspace, seed, progress)
+        numbers = direct.import_and_split(source, label, granularity, by, test)["split_rows"]
+    result = {**numbers, "manifest": str((direct.path("split") / "manifest.json").resolve())}
+    _print(result, as_json, render_split)
+
+
+@app.command()
+def audit(
+    source: Source,
+    label: Label = None,
+    by: By = "time",
+    test: TestShare = 0.5,
+    masks: Masks = None,
+    granularity: Granularity = "flow",
+    seed: Seed = 0,
+    as_json: Json = False,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """How far single fields alone give the label away on held-out rows.
+
+    Example: netloop data audit captures/ --label folder --json
+    """
+    from agents.terminal.direct import Direct
+    from agents.terminal.progress import RichProgress
+    from agents.terminal.render import render_audit
+
+    with RichProgress() as progress:
+        direct = Direct(workspace, seed, progress)
+        direct.import_and_split(source, label, granularity, by, test)
+        result = direct.call("audit_shortcuts", masks=mask_list(masks))
+    _print(result, as_json, render_audit)
+
+
+def lab(
+    out: Annotated[Path, typer.Argument(help="A folder that is empty or not there yet.")],
+    size: Annotated[str, typer.Option("--size", help="tiny, small or large.")] = "small",
+    seed: Seed = 0,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Make labelled captures of synthetic traffic, to try netloop on a machine without data.
+
+    Example: netloop lab lab
+    """
+    from agents.terminal.direct import Direct
+    from agents.terminal.progress import RichProgress
+
+    with RichProgress() as progress:
+        made = Direct(workspace, seed, progress).call("make_lab", out=str(out), size=size)
+    sys.stdout.write(f"{made['packets']:,} packets of synthetic traffic in {made['captures']} captures: {out}\n")
+
+
+def mask_list(text: str | None) -> list[str]:
+    """Field groups from ``a,b``; the default ones for None, none for 'none'.
+
+    Raises InputError for a group that does not exist.
+    """
+    if text is None:
+        return list(DEFAULT_MASKS)
+    names = [name.strip() for name in text.split(",") if name.strip() not in ("", "none")]
+    known = (*DEFAULT_MASKS, *BEHAVIOUR)
+    if unknown := [name for name in names if name not in known]:
+        raise InputError(f"--masks: there is no field group {unknown[0]!r}.", f"They are: {', '.join(known)}.")
+    return names
+
+
+def _print(result: dict[str, Any], as_json: bool, render: Any) -> None:
+    from rich.console import Console
+
+    if as_json:
+        sys.stdout.write(json.dumps(result, indent=2) + "\n")
+    else:
+        render(result, Console(markup=False, highlight=False))

@@ -1,0 +1,33 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Workspace = Annotated[
+    Path,
+    typer.Option(
+        "--workspace",
+        envvar="NETLOOP_WORKSPACE",
+        help="Folder for runs, artefacts and measured rates.",
+        show_default=".netloop here",
+    ),
+]
+DEFAULT_WORKSPACE = Path(".netloop")
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Label = Annotated[
+    str | None,
+    typer.Option("--label", help="file, folder, a column, or a labels.csv; proposed if left out."),
+]
+Granularity = Annotated[str, typer.Option("--granularity", help="What a row is: flow or packet.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of splits, models and draws.")]
+By = Annotated[
+    str, typer.Option("--by", help="What is held out: time, capture, flow, or row for a table.")
+]
+TestShare = Annotated[float, typer.Option("--test", help="Share of each class held out.")]
+Masks = Annotated[
+    str | None,
+    typer.Option("--masks", help="Field groups that models may not see, with commas; or none."),
+]
