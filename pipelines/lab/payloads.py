@@ -151,7 +151,7 @@ def _key_exchange(random: Random, length: int) -> bytes:
 
 def _ssh_packet(kind: int, body: bytes) -> bytes:
     """A plain SSH packet: length, padding length, message number, body, padding (RFC 4253, 6)."""
-    padding = 8 - (len(body) + 6) % 8 + 4
+    padding = 4 + -(len(body) + 6 + 4) % 8
     return (
         (len(body) + padding + 2).to_bytes(4, "big")
         + bytes((padding, kind))
