@@ -1,0 +1,247 @@
+"""What a report says, as plain values. Parts that were not done are absent."""
+
+import math
+from statistics import fmean, stdev
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+Outcome = Literal["done", "target_missed", "paused", "refused", "failed", "budget"]
+Metric = Literal["macro_f1", "accuracy"]
+Verdict = Literal["ok", "suspicious", "shortcut"]
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise ValueError("is not a finite number")
+    return number
+
+
+Score = Annotated[float, AfterValidator(_finite)]
+
+
+class Part(BaseModel):
+    """A part of a report: unknown names are refused, so that nothing is silently left out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ClassRows(Part):
+    """How many rows of a class are on each side."""
+
+    name: str
+    train: int = 0
+    validation: int = 0
+    test: int = 0
+
+
+class CorruptRecord(Part):
+    """A record that could not be read: its byte offset in the (decompressed) capture, and why."""
+
+    capture: str
+    offset: int
+    reason: str
+
+
+class HealthSummary(Part):
+    """What was read from all captures together, and what was not."""
+
+    captures: int
+    packets: int
+    bytes: int
+    truncated: int = Field(0, description="Packets of which the capture kept only the beginning")
+    skipped: dict[str, int] = Field(default_factory=dict, description="Reason -> packets")
+    corrupt: int = 0
+    corrupt_records: list[CorruptRecord] = Field(default_factory=list, description="The first ones")
+
+
+class DataCard(Part):
+    """Where the rows come from and what they are."""
+
+    source: str
+    test_source: str | None = None
+    label: str = Field("", description="Where the class comes from: file, folder, a column...")
+    granularity: str = "flow"
+    classes: list[ClassRows]
+    masks: list[str] = Field(default_factory=list, description="Field groups hidden from models")
+    health: HealthSummary | None = None
+
+
+class SideSize(Part):
+    """How much one side of the split holds."""
+
+    rows: int
+    groups: int
+
+
+class SplitProof(Part):
+    """The split and the count that proves it clean."""
+
+    by: str
+    group: str = Field(description="What may not straddle: flow or capture")
+    sides: dict[Literal["train", "validation", "test"], SideSize]
+    groups_on_two_sides: int
+    manifest_sha256: str
+    warnings: list[str] = Field(default_factory=list)
+
+
+class AuditRow(Part):
+    """One field, looked up alone: how well it predicts the label of held-out rows."""
+
+    field: str
+    group: str
+    accuracy: Score
+    majority: Score
+    verdict: Verdict
+    masked: bool
+
+    @property
+    def is_open(self) -> bool:
+        """A shortcut that the models can see."""
+        return self.verdict == "shortcut" and not self.masked
+
+
+class Duplicates(Part):
+    """Test rows of a class whose payload also occurs on the train side."""
+
+    name: str
+    rows: int = Field(description="Test rows of the class that carry a payload")
+    repeated: int
+
+
+class Audit(Part):
+    """The shortcut audit."""
+
+    rows: list[AuditRow]
+    duplicates: list[Duplicates] = Field(default_factory=list)
+
+
+class ModelScore(Part):
+    """One model on the test side, with the 95 % interval of its macro-F1."""
+
+    name: str
+    macro_f1: Score
+    low: Score
+    high: Score
+    accuracy: Score
+    rows_per_second: float | None = None
+    false_positive_rate: Score | None = Field(None, description="At a recall of 0.9")
+
+
+class PairedDifference(Part):
+    """Macro-F1 of the chosen model minus that of the best baseline, over the same resamples."""
+
+    baseline: str
+    difference: Score
+    low: Score
+    high: Score
+
+
+class ClassScore(Part):
+    """How one class fares under the chosen model."""
+
+    name: str
+    precision: Score
+    recall: Score
+    f1: Score
+    rows: int
+
+
+class Confusion(Part):
+    """``counts[i][j]``: test rows of class i that the chosen model took for class j."""
+
+    classes: list[str]
+    counts: list[list[int]]
+
+    @model_validator(mode="after")
+    def _square(self) -> "Confusion":
+        size = len(self.classes)
+        if len(self.counts) != size or any(len(row) != size for row in self.counts):
+            raise ValueError(f"a confusion matrix of {size} classes has {size} rows and columns")
+        return self
+
+
+class LearningCurves(Part):
+    """What a network did, epoch by epoch; None where nothing was measured."""
+
+    model: str
+    train_loss: list[Score] = Field(min_length=1)
+    validation_macro_f1: list[Score | None] = Field(default_factory=list)
+    best_epoch: int | None = Field(None, description="From 1: the epoch whose weights were kept")
+
+
+class FewLabelDraws(Part):
+    """The scores of one model over repeated draws of a few labelled rows."""
+
+    model: str
+    scores: list[Score] = Field(min_length=1)
+
+    @property
+    def mean(self) -> float:
+        """Mean over the draws."""
+        return fmean(self.scores)
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation over the draws (n - 1); 0 for a single draw."""
+        return stdev(self.scores) if len(self.scores) > 1 else 0.0
+
+
+class FewLabelStudy(Part):
+    """Models trained on a few rows of each class, many times over."""
+
+    per_class: int
+    metric: str = "accuracy"
+    models: list[FewLabelDraws]
+
+
+class PlanVersion(Part):
+    """One version of one stage's plan, and what a person or a policy said to it."""
+
+    stage: str
+    version: int
+    planner: str
+    summary: str
+    changes: list[str] = Field(default_factory=list)
+    decision: str = Field("", description="approve, edit, reject...; empty while it waits")
+    by: str = ""
+    note: str = ""
+    answer: str = Field("", description="What was replied, if the note was a question")
+
+
+class ReportData(Part):
+    """Everything that a report shows. ``write_report`` leaves out what is absent."""
+
+    run: str
+    goal: str
+    outcome: Outcome
+    spec: str = Field("", description="The spec as text")
+    metric: Metric = "macro_f1"
+    target: Score | None = None
+    max_false_positive_rate: Score | None = None
+    models: list[ModelScore] = Field(default_factory=list)
+    chosen: str | None = Field(None, description="The model that was packed: best by validation")
+    best_baseline: str | None = Field(None, description="The ladder's best by validation")
+    difference: PairedDifference | None = None
+    findings: list[str] = Field(default_factory=list, description="What the reviews found")
+    data: DataCard | None = None
+    split: SplitProof | None = None
+    audit: Audit | None = None
+    per_class: list[ClassScore] = Field(default_factory=list)
+    confusion: Confusion | None = None
+    curves: LearningCurves | None = None
+    few_labels: FewLabelStudy | None = None
+    plans: list[PlanVersion] = Field(default_factory=list)
+    limits: list[str] = Field(default_factory=list)
+    commands: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _named_models_were_tested(self) -> "ReportData":
+        for name in (self.chosen, self.best_baseline):
+            if name is not None and self.model(name) is None:
+                raise ValueError(f"{name!r} is not among the tested models")
+        return self
+
+    def model(self, name: str | None) -> ModelScore | None:
+        """The scores of the model of that name; None if there is none."""
+        return next((model for model in self.models if model.name == name), None)

@@ -1,0 +1,113 @@
+"""What was found, in one line that a hurried reader may believe: bad news comes first."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pipelines.report.data import ModelScore, PairedDifference, ReportData
+
+Level = Literal["good", "warning", "bad", "open"]
+
+_UNFINISHED = {
+    "done": "No model was tested.",
+    "target_missed": "No model reached the target on validation; none was tested.",
+    "paused": "Paused: no model has been tested yet.",
+    "refused": "Refused: the run was ended before any model was tested.",
+    "failed": "Failed: a step went wrong before any model was tested.",
+    "budget": "Budget used up before any model was tested.",
+}
+_ENDED_EARLY = {
+    "paused": "The run is paused; its last stages are not done.",
+    "refused": "The run was ended before its last stage.",
+    "failed": "A later step went wrong.",
+    "budget": "The budget was used up before the last stage.",
+}
+METRIC_NAMES = {"macro_f1": "macro-F1", "accuracy": "accuracy"}
+
+
+@dataclass(frozen=True)
+class Headline:
+    """``line`` first, then ``details``, a sentence each."""
+
+    level: Level
+    line: str
+    details: list[str]
+
+
+def headline(report: ReportData) -> Headline:
+    """What the run found. A split that leaks, an open shortcut or a missed target leads."""
+    model = report.model(report.chosen)
+    early = [_ENDED_EARLY[report.outcome]] if model and report.outcome in _ENDED_EARLY else []
+    score = [_score(model, report)] if model else []
+    if problem := _leak(report) or _open_shortcuts(report):
+        return Headline("bad", problem, [*score, *early])
+    if model is None:
+        return Headline("open", _UNFINISHED[report.outcome], [])
+    if missed := _missed(model, report):
+        return Headline("warning", missed, [*score, *early])
+    level: Level = "open" if early else "good"
+    return Headline(level, score[0], [*_target_met(model, report), *early])
+
+
+def against_baseline(difference: PairedDifference) -> str:
+    """The paired difference in words: ``0.022 better than random_forest (0.010 to 0.034)``."""
+    interval = f"(95 % interval {difference.low:+.3f} to {difference.high:+.3f})"
+    size = f"{abs(difference.difference):.3f}"
+    if difference.low <= 0 <= difference.high:
+        return f"not clearly different from {difference.baseline} {interval}"
+    word = "better" if difference.difference > 0 else "worse"
+    return f"{size} {word} than {difference.baseline} {interval}"
+
+
+def _score(model: ModelScore, report: ReportData) -> str:
+    """``cnn reaches macro-F1 0.908 (95 % interval 0.897 to 0.919), 0.022 better than ...``"""
+    said = f"{model.name} reaches macro-F1 {model.macro_f1:.3f}"
+    said += f" (95 % interval {model.low:.3f} to {model.high:.3f})"
+    best = report.model(report.best_baseline)
+    if report.difference and report.difference.baseline != model.name:
+        return f"{said}, {against_baseline(report.difference)}."
+    if best is None:
+        return f"{said}; no baseline was trained to compare it with."
+    if best.name == model.name:
+        return f"{said}; it is itself the best baseline."
+    return f"{said}; the best baseline, {best.name}, {best.macro_f1:.3f}."
+
+
+def _leak(report: ReportData) -> str:
+    if report.split is None or report.split.groups_on_two_sides == 0:
+        return ""
+    count = report.split.groups_on_two_sides
+    return (
+        f"Do not believe these scores: {count:,} {report.split.group} "
+        f"{'group is' if count == 1 else 'groups are'} on two sides of the split."
+    )
+
+
+def _open_shortcuts(report: ReportData) -> str:
+    found = [row for row in report.audit.rows if row.is_open] if report.audit else []
+    if not found:
+        return ""
+    worst = max(found, key=lambda row: row.accuracy)
+    others = f", and {len(found) - 1} more" if len(found) > 1 else ""
+    return (
+        f"The audit failed: {worst.field} alone predicts the label (accuracy {worst.accuracy:.3f}, "
+        f"majority class {worst.majority:.3f}{others}) and the models see it."
+    )
+
+
+def _missed(model: ModelScore, report: ReportData) -> str:
+    parts = []
+    reached = getattr(model, report.metric)
+    if report.target is not None and reached < report.target:
+        name = METRIC_NAMES[report.metric]
+        parts.append(f"{name} {reached:.3f}, wanted {report.target:g}")
+    limit, alarms = report.max_false_positive_rate, model.false_positive_rate
+    if limit is not None and alarms is not None and alarms > limit:
+        parts.append(f"false positives {alarms:.2%} at a recall of 0.9, tolerated {limit:.2%}")
+    return f"Target missed: {'; '.join(parts)}." if parts else ""
+
+
+def _target_met(model: ModelScore, report: ReportData) -> list[str]:
+    if report.target is None:
+        return ["No target was set."]
+    name, reached = METRIC_NAMES[report.metric], getattr(model, report.metric)
+    return [f"The target was met: {name} {reached:.3f}, wanted {report.target:g}."]
