@@ -58,9 +58,11 @@ class ColumnMap(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    label: str | None = Field(None, description="The column that holds the class")
+    label: str | None = Field(default=None, description="The column that holds the class")
     drop: list[str] = Field(default_factory=list, description="Columns to leave out")
-    time: str | None = Field(None, description="When a row was seen: epoch numbers or ISO 8601")
+    time: str | None = Field(
+        default=None, description="When a row was seen: epoch numbers or ISO 8601"
+    )
     groups: dict[str, str] = Field(default_factory=dict, description="Column -> field group")
     classes: dict[str, str] = Field(default_factory=dict, description="Class -> its new name")
 

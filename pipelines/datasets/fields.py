@@ -53,3 +53,13 @@ def feature_columns(schema: pa.Schema, masks: Iterable[str] = DEFAULT_MASKS) -> 
 def is_captured(schema: pa.Schema) -> bool:
     """Whether rows are flows or packets of captures rather than records of a table."""
     return "packet_length" in schema.names
+
+
+def check_masks(masks: Sequence[str]) -> Sequence[str]:
+    """The masks themselves. Raises InputError for one that is no field group."""
+    known = (*DEFAULT_MASKS, *BEHAVIOUR)
+    if unknown := [name for name in masks if name not in known]:
+        raise InputError(
+            f"There is no field group {unknown[0]!r} to mask.", f"They are: {', '.join(known)}."
+        )
+    return masks

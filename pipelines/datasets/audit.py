@@ -1,0 +1,222 @@
+"""The shortcut audit: what a single raw field would score, before any model is believed.
+
+A plain look-up (value -> the label that it most often had in training) is learned on train and
+validation and read on test. A field whose look-up goes half of the way from the majority class to
+certainty gives the label away; if a model may see it, a score says little about behaviour.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, Field
+
+from pipelines.datasets.audit_fields import RawField, blamed_group, payload_codes, raw_fields
+from pipelines.datasets.fields import COLUMN, DEFAULT_MASKS, is_captured
+from pipelines.datasets.keys import Codes, combine, matrix, numbers, text_codes
+from pipelines.datasets.split_manifest import Split
+from pipelines.errors import NetloopError
+from pipelines.progress import Progress, silent
+
+SHORTCUT_GAIN = 0.5
+WEAK_GAIN = 0.2
+
+Verdict = Literal["shortcut", "weak", "none"]
+
+
+class FieldAudit(BaseModel):
+    """What one field, or a small set of fields, gives away on the test side."""
+
+    name: str
+    accuracy: float = Field(description="Of the look-up, on test")
+    macro_f1: float = Field(description="Of the look-up, mean over the classes of test")
+    majority: float = Field(description="Test accuracy of train's most frequent class")
+    gain: float = Field(description="(accuracy - majority) / (1 - majority)")
+    verdict: Verdict = Field(description="shortcut: gain >= 0.5; weak: gain >= 0.2")
+    masked: bool = Field(description="Whether the masks in force take it from every model")
+    group: str = Field(description="The field group whose mask takes it away")
+    values: int = Field(description="Distinct values in all rows")
+
+
+class Duplicates(BaseModel):
+    """Test rows of a class that repeat a row of the same class on the training sides."""
+
+    label: str
+    duplicates: int
+    of: int = Field(description="Test rows of the class that could repeat one")
+
+    @property
+    def share(self) -> float:
+        """The part of these test rows that is repeated."""
+        return self.duplicates / self.of if self.of else 0.0
+
+
+class Audit(BaseModel):
+    """The outcome for a dataset, a split and the masks in force."""
+
+    verdict: Literal["clean", "shortcut"] = Field(description="shortcut: an unmasked one exists")
+    masks: list[str]
+    fields: list[FieldAudit] = Field(description="Highest accuracy first")
+    duplicate_of: Literal["payload", "record"]
+    duplicates: list[Duplicates] = Field(description="A row a class of test, most repeated first")
+    advice: list[str] = Field(description="What to mask, drop or keep in mind, one sentence each")
+
+    @property
+    def shortcuts(self) -> list[FieldAudit]:
+        """The fields that give the label away and that models may see."""
+        return [row for row in self.fields if row.verdict == "shortcut" and not row.masked]
+
+
+def audit(
+    rows: pa.Table,
+    split: Split,
+    masks: Sequence[str] = DEFAULT_MASKS,
+    progress: Progress = silent,
+) -> Audit:
+    """Look up every raw field. Raises NetloopError for a split with no test rows, or not clean."""
+    split.check(rows)
+    known, test = split.rows_on("train", "validation"), split.rows_on("test")
+    if not len(known) or not len(test):
+        raise NetloopError("A side of the split is empty.", "Draw a split with rows to test on.")
+    classes, labels = text_codes(rows, "label")
+    fields = list(raw_fields(rows.schema))
+    audited = []
+    for done, raw in enumerate(fields):
+        progress("auditing fields", done, len(fields), "fields")
+        audited.append(audit_field(raw, rows, labels, known, test, masks))
+    progress("auditing fields", len(fields), len(fields), "fields")
+    audited.sort(key=lambda row: (-row.accuracy, row.name))
+    captured = is_captured(rows.schema)
+    repeated = payload_duplicates if captured else record_duplicates
+    duplicates = repeated(rows, classes, labels, known, test)
+    exposed = [row for row in audited if row.verdict == "shortcut" and not row.masked]
+    return Audit(
+        verdict="shortcut" if exposed else "clean",
+        masks=list(masks),
+        fields=audited,
+        duplicate_of="payload" if captured else "record",
+        duplicates=duplicates,
+        advice=[*field_advice(exposed), *duplicate_advice(duplicates)],
+    )
+
+
+def audit_field(
+    raw: RawField, rows: pa.Table, labels: Codes, known: Codes, test: Codes, masks: Sequence[str]
+) -> FieldAudit:
+    """Look one field up."""
+    values = raw.read(rows)
+    predicted = look_up(values[known], labels[known], values[test])
+    truth = labels[test]
+    accuracy = float((predicted == truth).mean())
+    majority = float((truth == most_frequent(labels[known])).mean())
+    gain = (accuracy - majority) / (1 - majority) if majority < 1 else 0.0
+    return FieldAudit(
+        name=raw.name,
+        accuracy=accuracy,
+        macro_f1=macro_f1(truth, predicted),
+        majority=majority,
+        gain=gain,
+        verdict=verdict_of(gain),
+        masked=bool(set(raw.groups) & set(masks)),
+        group=blamed_group(raw.groups),
+        values=len(np.unique(values)),
+    )
+
+
+def look_up(values: Codes, labels: Codes, asked: Codes) -> Codes:
+    """The most frequent label of each asked value; for an unseen value, of all.
+
+    All arguments are codes from 0. Of equally frequent labels the lowest wins.
+    """
+    width = int(labels.max()) + 1
+    pairs, counts = np.unique(values * width + labels, return_counts=True)
+    value, label = pairs // width, pairs % width
+    order = np.lexsort((label, -counts, value))
+    value, label = value[order], label[order]
+    best = np.flatnonzero(np.diff(value, prepend=-1))
+    table = np.full(int(max(values.max(), asked.max(initial=0))) + 1, most_frequent(labels))
+    table[value[best]] = label[best]
+    return table[asked]
+
+
+def most_frequent(labels: Codes) -> int:
+    """The most frequent code, the lowest of equally frequent ones."""
+    return int(np.bincount(labels).argmax())
+
+
+def macro_f1(truth: Codes, predicted: Codes) -> float:
+    """The mean F1 over the classes that ``truth`` holds."""
+    size = int(max(truth.max(), predicted.max())) + 1
+    right = np.bincount(truth[truth == predicted], minlength=size)
+    support = np.bincount(truth, minlength=size)
+    f1 = 2 * right / np.maximum(support + np.bincount(predicted, minlength=size), 1)
+    return float(f1[support > 0].mean())
+
+
+def verdict_of(gain: float) -> Verdict:
+    """Name a gain over the majority class."""
+    if gain >= SHORTCUT_GAIN:
+        return "shortcut"
+    return "weak" if gain >= WEAK_GAIN else "none"
+
+
+def payload_duplicates(
+    rows: pa.Table, classes: list[str], labels: Codes, known: Codes, test: Codes
+) -> list[Duplicates]:
+    """Test rows whose payload bytes a training row of their class carried before."""
+    carries = (matrix(rows, "payload_length") > 0).any(axis=1)
+    keys = combine(payload_codes(rows), labels)
+    return count_duplicates(keys, classes, labels, known[carries[known]], test[carries[test]])
+
+
+def record_duplicates(
+    rows: pa.Table, classes: list[str], labels: Codes, known: Codes, test: Codes
+) -> list[Duplicates]:
+    """Test records whose feature values a training record of their class had before."""
+    _, records = np.unique(numbers(rows, "flow"), return_inverse=True)
+    return count_duplicates(combine(records, labels), classes, labels, known, test)
+
+
+def count_duplicates(
+    keys: Codes, classes: list[str], labels: Codes, known: Codes, test: Codes
+) -> list[Duplicates]:
+    """Count, for every class of test, the rows whose key training holds."""
+    repeated = np.isin(keys[test], keys[known])
+    size = len(classes)
+    counts = np.bincount(labels[test][repeated], minlength=size)
+    totals = np.bincount(labels[test], minlength=size)
+    found = [
+        Duplicates(label=name, duplicates=int(count), of=int(total))
+        for name, count, total in zip(classes, counts, totals, strict=True)
+        if total
+    ]
+    return sorted(found, key=lambda row: (-row.share, -row.duplicates, row.label))
+
+
+def field_advice(exposed: list[FieldAudit]) -> list[str]:
+    """What takes each unmasked shortcut from the models."""
+    by_group: dict[str, list[FieldAudit]] = {}
+    for row in exposed:
+        by_group.setdefault(row.group, []).append(row)
+    advice = []
+    for group, found in by_group.items():
+        names = ", ".join(f"{row.name} ({row.accuracy:.3f})" for row in found)
+        subject = "alone gives" if len(found) == 1 else "each alone give"
+        if group in DEFAULT_MASKS:
+            mend = f"mask {group}."
+        elif group == COLUMN:
+            mend = "drop the column, or ask of every model how far it beats this look-up."
+        else:
+            mend = f"mask {group}, or ask of every model how far it beats this look-up."
+        advice.append(f"{names} {subject} the label away: {mend}")
+    return advice
+
+
+def duplicate_advice(duplicates: list[Duplicates]) -> list[str]:
+    """Name the classes whose test rows are mostly replays."""
+    replayed = [row for row in duplicates if row.share >= SHORTCUT_GAIN and row.duplicates > 1]
+    if not replayed:
+        return []
+    names = ", ".join(f"{row.label} ({row.duplicates} of {row.of})" for row in replayed[:8])
+    return [f"Most of these classes' test rows repeat training rows, so they test memory: {names}."]

@@ -1,0 +1,200 @@
+"""Labelled captures: a file or a folder of them, read into rows of the data contract."""
+
+import gzip
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.capture import CaptureHealth, FlowSettings, read_flows, read_packet_rows
+from pipelines.datasets.description import (
+    ClassFiles,
+    LoadedSource,
+    SourceDescription,
+    SourceFile,
+)
+from pipelines.datasets.fields import LABEL, SPLIT, field
+from pipelines.datasets.groups import named
+from pipelines.datasets.keys import mix, numbers, text_hash
+from pipelines.datasets.labels import CAPTURE_SUFFIXES, COMPRESSED, assign_labels, propose_label
+from pipelines.errors import InputError
+from pipelines.progress import Progress, silent
+
+Granularity = Literal["flow", "packet"]
+# Classic pcap in both byte orders with micro- and nanoseconds, and pcapng's section header.
+MAGIC = (
+    b"\xd4\xc3\xb2\xa1",
+    b"\xa1\xb2\xc3\xd4",
+    b"\x4d\x3c\xb2\xa1",
+    b"\xa1\xb2\x3c\x4d",
+    b"\x0a\x0d\x0d\x0a",
+)
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class CaptureSource:
+    """Captures below ``root`` by their relative path (or the one file that ``root`` is)."""
+
+    root: Path
+    files: dict[str, Path]
+    warnings: list[str]
+
+    @property
+    def folder(self) -> Path:
+        """The folder that relative paths start from."""
+        return self.root.parent if self.root.is_file() else self.root
+
+
+def find_captures(root: Path) -> CaptureSource | None:
+    """The captures at or below ``root``, sorted by path; None if there is none.
+
+    A capture is a file that says so by its first bytes or by its suffix. Links that leave ``root``
+    are not followed and files that cannot be read are not read; warnings name both.
+    """
+    paths = [root] if root.is_file() else list(walk(root))
+    captures: dict[str, Path] = {}
+    foreign, unreadable, found = [], [], False
+    for path in paths:
+        name = path.name if path == root else str(path.relative_to(root))
+        name = PurePosixPath(name.encode("utf-8", "backslashreplace").decode()).as_posix()
+        if not path.resolve().is_relative_to(root.resolve()):
+            foreign.append(name)
+            continue
+        try:
+            real = has_magic(path)
+        except OSError:
+            unreadable.append(name)
+            continue
+        if real or named_like_capture(path):
+            captures[name] = path
+            found = found or real
+    warnings = []
+    if foreign:
+        warnings.append(f"Links that leave the source were not followed: {named(foreign)}.")
+    if unreadable:
+        warnings.append(f"{len(unreadable)} files cannot be read: {named(unreadable)}.")
+    return CaptureSource(root, captures, warnings) if found else None
+
+
+def walk(root: Path) -> Iterator[Path]:
+    """Files and links below ``root``, sorted, without hidden ones; linked folders as links."""
+    for parent, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        links = [name for name in folders if Path(parent, name).is_symlink()]
+        for name in sorted([*files, *links]):
+            path = Path(parent, name)
+            if not name.startswith(".") and (path.is_file() or path.is_symlink()):
+                yield path
+
+
+def named_like_capture(path: Path) -> bool:
+    """Whether a file's suffix, before that of a compression, is one of captures."""
+    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    if suffixes and suffixes[-1] in COMPRESSED:
+        suffixes.pop()
+    return bool(suffixes and suffixes[-1] in CAPTURE_SUFFIXES)
+
+
+def has_magic(path: Path) -> bool:
+    """Whether a file, decompressed if need be, begins like a capture. Raises OSError."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start.startswith(GZIP_MAGIC):
+        try:
+            with gzip.open(path) as file:
+                start = file.read(4)
+        except (OSError, EOFError, zlib.error):
+            return False
+    return start in MAGIC
+
+
+def describe_captures(source: CaptureSource, label: str | None) -> SourceDescription:
+    """Look at names and sizes. Raises InputError if the label rule does not fit the files."""
+    chosen, reason = label, "It was named."
+    if chosen is None:
+        chosen, reason = propose_label(source.folder, list(source.files))
+    labels, warnings = assign_labels(source.folder, list(source.files), chosen)
+    sizes = {name: path.stat().st_size for name, path in source.files.items()}
+    members: dict[str, list[int]] = {}
+    for name, label_of in labels.items():
+        members.setdefault(label_of, []).append(sizes[name])
+    return SourceDescription(
+        path=str(source.root),
+        layout="captures",
+        label=chosen,
+        reason=reason,
+        files=[SourceFile(path=name, bytes=size) for name, size in sizes.items()],
+        classes=[
+            ClassFiles(name=name, files=len(found), bytes=sum(found))
+            for name, found in sorted(members.items())
+        ],
+        label_choices=["file", "folder"],
+        warnings=[*source.warnings, *warnings],
+    )
+
+
+def load_captures(
+    source: CaptureSource,
+    label: str | None,
+    granularity: Granularity,
+    settings: FlowSettings,
+    progress: Progress,
+) -> LoadedSource:
+    """Read every capture that has a class.
+
+    A file that turns out to be no capture is left out with a warning. Raises InputError if the
+    label rule does not fit the files.
+    """
+    chosen = label or propose_label(source.folder, list(source.files))[0]
+    labels, warnings = assign_labels(source.folder, list(source.files), chosen)
+    warnings = [*source.warnings, *warnings]
+    tables: list[pa.Table] = []
+    health: list[CaptureHealth] = []
+    empty: list[str] = []
+    for done, (name, class_name) in enumerate(labels.items()):
+        progress("reading captures", done, len(labels), "captures")
+        record = CaptureHealth()
+        health.append(record)
+        try:
+            rows = read_capture(source.files[name], granularity, settings, record)
+        except InputError as error:
+            warnings.append(f"{name} was left out: {error.message}")
+        else:
+            tables.extend(labelled(part, class_name, name) for part in rows)
+            if not sum(part.num_rows for part in rows):
+                empty.append(name)
+        record.file = name
+    progress("reading captures", len(labels), len(labels), "captures")
+    if empty:
+        warnings.append(f"{len(empty)} captures hold no {granularity}: {named(empty)}.")
+    if not tables:
+        raise InputError(
+            f"The {len(labels)} captures in {source.root} hold no {granularity} at all.",
+            " ".join(warnings),
+        )
+    return LoadedSource(pa.concat_tables(tables), health, warnings)
+
+
+def read_capture(
+    path: Path, granularity: Granularity, settings: FlowSettings, health: CaptureHealth
+) -> list[pa.Table]:
+    """All flow or packet rows of one capture, in the parts that they are read in."""
+    read = read_flows if granularity == "flow" else read_packet_rows
+    return list(read(path, settings, health=health, progress=silent))
+
+
+def labelled(rows: pa.Table, class_name: str, capture: str) -> pa.Table:
+    """Rows with their ``label`` and ``capture``, and with the capture mixed into ``flow``."""
+    own = mix(numbers(rows, "flow").astype(np.uint64) ^ text_hash(capture)).astype(np.int64)
+    place = rows.schema.get_field_index("flow")
+    rows = rows.set_column(place, rows.schema.field("flow"), pa.array(own))
+    for name, value, group in (("capture", capture, SPLIT), ("label", class_name, LABEL)):
+        column = pa.repeat(pa.scalar(value, pa.string()), rows.num_rows)
+        rows = rows.add_column(0, field(name, pa.string(), group), column)
+    return rows

@@ -1,0 +1,180 @@
+"""Where the class of a capture comes from: its file, its folder or a labels.csv."""
+
+import csv
+from collections import Counter, defaultdict
+from pathlib import Path, PurePosixPath
+
+from pipelines.datasets.groups import named
+from pipelines.errors import InputError
+
+MANIFEST_NAME = "labels.csv"
+COMPRESSED = {".gz"}
+CAPTURE_SUFFIXES = {".pcap", ".pcapng", ".cap", ".dmp"}
+
+
+def stem(name: str) -> str:
+    """A file's name without the suffixes of captures: ``Neris.pcap.gz`` is ``Neris``."""
+    path = PurePosixPath(name)
+    if path.suffix.lower() in COMPRESSED:
+        path = path.with_suffix("")
+    if path.suffix.lower() in CAPTURE_SUFFIXES:
+        path = path.with_suffix("")
+    return path.name.strip()
+
+
+def propose_label(root: Path, captures: list[str]) -> tuple[str, str]:
+    """The likeliest label rule for captures at these paths below ``root``, and why.
+
+    A labels.csv was made to be used; else folders that hold the captures are classes, which is
+    how labelled sets are mostly handed out; else every capture is its own class.
+    """
+    if has_manifest(root):
+        return MANIFEST_NAME, f"The folder holds a {MANIFEST_NAME} with columns file and label."
+    folders = {top_folder(path) for path in captures}
+    if "" in folders:
+        return "file", "Captures lie directly in the folder, so each file is taken for a class."
+    if len(folders) == 1:
+        return "file", f"All captures lie in one sub-folder, {folders.pop()}: it tells none apart."
+    stems = Counter(stem(path) for path in captures)
+    repeated = sum(count > 1 for count in stems.values())
+    if repeated:
+        reason = f"{repeated} file names come back in several folders, so the folder is the class."
+    elif len(stems) == len(folders):
+        reason = "Every folder holds one capture."
+    else:
+        reason = (
+            f"{len(folders)} folders hold the captures, mostly a folder for each class; "
+            f"'file' would make {len(stems)} classes of them."
+        )
+    return "folder", reason
+
+
+def top_folder(path: str) -> str:
+    """The folder directly below the source that holds a capture; empty if none does."""
+    parts = PurePosixPath(path).parts
+    return parts[0].strip() if len(parts) > 1 else ""
+
+
+def has_manifest(root: Path) -> bool:
+    """Whether a folder has a labels.csv with the columns file and label."""
+    path = root / MANIFEST_NAME
+    return path.is_file() and not missing_columns(path)
+
+
+def missing_columns(path: Path) -> list[str]:
+    """The needed columns that a manifest lacks. Raises InputError if it cannot be read."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            header = [cell.strip() for cell in next(csv.reader(file), [])]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read: {error}.", "Save it as CSV in UTF-8.") from error
+    return [name for name in ("file", "label") if name not in header]
+
+
+def assign_labels(root: Path, captures: list[str], label: str) -> tuple[dict[str, str], list[str]]:
+    """The class of every capture, by its path below ``root``, and warnings.
+
+    ``label``: file, folder, or the path of a labels.csv (from ``root``, else from here). Captures
+    that the manifest does not name have no class and are absent.
+
+    Raises InputError if the rule gives a capture no class or two, or is no rule at all.
+    """
+    if label == "file":
+        return by_file(captures)
+    if label == "folder":
+        return by_folder(root, captures), []
+    if label.lower().endswith(".csv"):
+        return by_manifest(root, captures, find_manifest(root, label))
+    raise InputError(
+        f"{label!r} does not say where the class of a capture comes from.",
+        "Give file, folder, or the path of a labels.csv.",
+    )
+
+
+def by_file(captures: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Class = the file's stem."""
+    labels = {path: stem(path) for path in captures}
+    folders: dict[str, set[str]] = defaultdict(set)
+    for path, name in labels.items():
+        folders[name].add(str(PurePosixPath(path).parent))
+    shared = sorted(name for name, places in folders.items() if len(places) > 1)
+    warnings = [f"Files of one name in several folders count as one class: {named(shared)}."]
+    return labels, warnings if shared else []
+
+
+def by_folder(root: Path, captures: list[str]) -> dict[str, str]:
+    """Class = the folder directly below the source."""
+    bare = [path for path in captures if not top_folder(path)]
+    if bare:
+        raise InputError(
+            f"{len(bare)} captures lie directly in {root}, in no folder that could name their "
+            f"class: {named(bare)}.",
+            "Move them into a folder for each class, or use data.label: file.",
+        )
+    return {path: top_folder(path) for path in captures}
+
+
+def find_manifest(root: Path, label: str) -> Path:
+    """The manifest at a path that is relative to the source, or to the current folder."""
+    for path in (root / label, Path(label)):
+        if path.is_file():
+            return path
+    raise InputError(
+        f"There is no {label} in {root}.", "Give the path of a CSV with columns file and label."
+    )
+
+
+def by_manifest(
+    root: Path, captures: list[str], manifest: Path
+) -> tuple[dict[str, str], list[str]]:
+    """Class = what a CSV with columns ``file`` and ``label`` says; paths from its own folder."""
+    if missing := missing_columns(manifest):
+        raise InputError(
+            f"{manifest} has no column {' and no column '.join(missing)}.",
+            "A manifest of captures needs the columns file and label.",
+        )
+    known = {(root / path).resolve(): path for path in captures}
+    labels: dict[str, str] = {}
+    absent = []
+    for entry, label in manifest_rows(manifest):
+        places = [(folder / entry).resolve() for folder in (manifest.parent, root)]
+        path = next((known[place] for place in places if place in known), None)
+        if path is None:
+            absent.append(entry)
+        elif not label:
+            continue
+        elif labels.setdefault(path, label) != label:
+            raise InputError(
+                f"{manifest} gives {entry} two classes, {labels[path]!r} and {label!r}.",
+                "Leave one row for each file.",
+            )
+    if not labels:
+        raise InputError(
+            f"{manifest} names none of the {len(captures)} captures in {root}.",
+            "Its column file holds paths relative to its own folder.",
+        )
+    return labels, manifest_warnings(manifest, absent, [p for p in captures if p not in labels])
+
+
+def manifest_rows(manifest: Path) -> list[tuple[str, str]]:
+    """File and label of every row, trimmed; Windows paths become ours."""
+    with manifest.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file, skipinitialspace=True)
+        reader.fieldnames = [cell.strip() for cell in reader.fieldnames or []]
+        return [
+            ((row["file"] or "").strip().replace("\\", "/"), (row["label"] or "").strip())
+            for row in reader
+        ]
+
+
+def manifest_warnings(manifest: Path, absent: list[str], unnamed: list[str]) -> list[str]:
+    """Say which rows have no capture here, and which captures no row."""
+    warnings = []
+    if absent:
+        warnings.append(f"{len(absent)} files of {manifest.name} are not here: {named(absent)}.")
+    if unnamed:
+        warnings.append(
+            f"{len(unnamed)} captures have no class in {manifest.name} and were left out: "
+            f"{named(unnamed)}."
+        )
+    return warnings

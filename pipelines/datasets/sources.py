@@ -1,0 +1,100 @@
+"""A source of labelled traffic, captures or a table: looked at cheaply, then read into rows."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipelines.capture import FlowSettings
+from pipelines.datasets.captures import (
+    CaptureSource,
+    Granularity,
+    describe_captures,
+    find_captures,
+    load_captures,
+)
+from pipelines.datasets.description import ColumnMap, LoadedSource, SourceDescription
+from pipelines.datasets.keys import text_codes
+from pipelines.datasets.table_source import TableSource, describe_table, find_table
+from pipelines.datasets.tables import load_table
+from pipelines.errors import InputError
+from pipelines.progress import Progress, silent
+
+NO_COLUMNS = ColumnMap()
+
+
+def describe_source(
+    path: Path, label: str | None = None, columns: ColumnMap = NO_COLUMNS
+) -> SourceDescription:
+    """Say what lies at ``path`` without decoding it: layout, files, classes, a label proposal.
+
+    Raises InputError if there is nothing to learn from, or if ``label`` does not fit it.
+    """
+    source = find_source(path)
+    if isinstance(source, CaptureSource):
+        return describe_captures(source, label)
+    return describe_table(source, label, columns)
+
+
+def load_source(
+    path: Path,
+    label: str | None = None,
+    granularity: Granularity = "flow",
+    settings: FlowSettings | None = None,
+    progress: Progress = silent,
+    *,
+    columns: ColumnMap = NO_COLUMNS,
+    least_classes: int = 2,
+) -> LoadedSource:
+    """Read a source into rows of the data contract.
+
+    ``label``: file, folder or a labels.csv for captures, a column for a table; proposed when None.
+    ``granularity`` and ``settings`` are for captures; a row of a table is a record.
+    ``least_classes``: 2 to learn from the rows, 1 for a source that is only tested on.
+
+    Raises InputError if there is nothing to learn from, or if ``label`` does not fit it.
+    """
+    source = find_source(path)
+    if isinstance(source, CaptureSource):
+        loaded = load_captures(source, label, granularity, settings or FlowSettings(), progress)
+    else:
+        loaded = load_table(source, label, columns, progress)
+    check_classes(path, loaded.rows, least_classes)
+    return LoadedSource(loaded.rows, loaded.health, [*loaded.warnings, *look_alikes(loaded.rows)])
+
+
+def find_source(path: Path) -> CaptureSource | TableSource:
+    """The captures at ``path``, else the table. Raises InputError if there is neither."""
+    if not path.exists():
+        raise InputError(f"There is no {path}.", "Check data.source.")
+    source = find_captures(path) or find_table(path)
+    if source is None:
+        empty = path.is_dir() and not any(path.iterdir())
+        what = "is an empty folder" if empty else "holds no capture and no table"
+        raise InputError(
+            f"{path} {what}.", "Give a capture (pcap, pcapng), a CSV, or a folder of either."
+        )
+    return source
+
+
+def check_classes(path: Path, rows: pa.Table, least: int) -> None:
+    """Raise InputError unless there are rows, of enough classes."""
+    classes, _ = text_codes(rows, "label")
+    if not classes:
+        raise InputError(f"{path} holds no labelled traffic.", "See the warnings of its health.")
+    if len(classes) < least:
+        raise InputError(
+            f"All {rows.num_rows} rows of {path} are of one class, {classes[0]!r}.",
+            "Add traffic of another class, or take the class from elsewhere (data.label).",
+        )
+
+
+def look_alikes(rows: pa.Table) -> list[str]:
+    """Warn of classes that differ in nothing but case or blanks."""
+    by_shape: dict[str, list[str]] = {}
+    for name in text_codes(rows, "label")[0]:
+        by_shape.setdefault("".join(name.casefold().split()), []).append(name)
+    return [
+        f"These classes differ in case or blanks only: {', '.join(map(repr, names))}."
+        for names in by_shape.values()
+        if len(names) > 1
+    ]
