@@ -1,0 +1,98 @@
+"""A batch of decoded packets: equal-length NumPy columns over one piece of a capture."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.capture.frames import Frames
+from pipelines.capture.headers import ADDRESS, Buffer, Offsets
+
+
+@dataclass(frozen=True)
+class PacketBatch:
+    """Packets in file order, one entry a packet in every column; valid as long as it is held.
+
+    ``time_ns`` is nanoseconds since 1970; lengths and offsets are bytes. ``record_offset`` is where
+    the packet's record begins in the (decompressed) file. A packet without an IP header that can be
+    read has ``ip_version`` 0 and only the columns before it. Addresses are 16 bytes in wire order
+    with the fields ``high`` and ``low``, IPv4 as ``::ffff:a.b.c.d``. ``ip_length`` is the whole IP
+    packet as its header says. Ports are 0 where there are none, as in every fragment but the first.
+    A transport field that was not captured is 0. ``payload_offset`` points into ``buffer``;
+    ``payload_length`` counts the bytes that were captured.
+    """
+
+    buffer: Buffer
+    time_ns: NDArray[np.int64]
+    captured_length: Offsets
+    wire_length: Offsets
+    record_offset: Offsets
+    link_type: NDArray[np.uint16]
+    src_mac: NDArray[np.uint64]
+    dst_mac: NDArray[np.uint64]
+    ip_version: NDArray[np.uint8]
+    src_ip: NDArray[np.void]
+    dst_ip: NDArray[np.void]
+    ttl: NDArray[np.uint8]
+    ip_id: NDArray[np.uint16]
+    ip_checksum: NDArray[np.uint16]
+    protocol: NDArray[np.uint8]
+    ip_length: NDArray[np.int32]
+    is_fragment: NDArray[np.bool_]
+    src_port: NDArray[np.uint16]
+    dst_port: NDArray[np.uint16]
+    tcp_seq: NDArray[np.uint32]
+    tcp_ack: NDArray[np.uint32]
+    tcp_flags: NDArray[np.uint8]
+    tcp_window: NDArray[np.uint16]
+    l4_checksum: NDArray[np.uint16]
+    icmp_type: NDArray[np.uint8]
+    icmp_code: NDArray[np.uint8]
+    payload_offset: Offsets
+    payload_length: Offsets
+
+    def __len__(self) -> int:
+        return len(self.time_ns)
+
+
+# The columns that decoding fills in, and their types; framing knows the others.
+DECODED: dict[str, Any] = {
+    "src_mac": np.uint64,
+    "dst_mac": np.uint64,
+    "ip_version": np.uint8,
+    "src_ip": ADDRESS,
+    "dst_ip": ADDRESS,
+    "ttl": np.uint8,
+    "ip_id": np.uint16,
+    "ip_checksum": np.uint16,
+    "protocol": np.uint8,
+    "ip_length": np.int32,
+    "is_fragment": np.bool_,
+    "src_port": np.uint16,
+    "dst_port": np.uint16,
+    "tcp_seq": np.uint32,
+    "tcp_ack": np.uint32,
+    "tcp_flags": np.uint8,
+    "tcp_window": np.uint16,
+    "l4_checksum": np.uint16,
+    "icmp_type": np.uint8,
+    "icmp_code": np.uint8,
+    "payload_offset": np.int64,
+    "payload_length": np.int64,
+}
+
+
+def undecoded(frames: Frames) -> PacketBatch:
+    """A batch of framed packets whose decoded columns are all zero."""
+    count = len(frames.start)
+    columns = {name: np.zeros(count, kind) for name, kind in DECODED.items()}
+    return PacketBatch(
+        buffer=frames.buffer,
+        time_ns=frames.time_ns,
+        captured_length=frames.captured_length,
+        wire_length=frames.wire_length,
+        record_offset=frames.record_offset,
+        link_type=frames.link_type,
+        **columns,
+    )

@@ -1,0 +1,210 @@
+"""The flow table: flows are begun, updated and expired, a batch of packets at a time."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.capture.batch import PacketBatch
+from pipelines.capture.flow_key import flow_keys, group_packets
+from pipelines.capture.flow_state import Runs, flow_record, init_flows, update_flows
+from pipelines.capture.settings import FlowSettings
+
+SECOND = 1_000_000_000
+NOBODY = -1
+
+
+class Update(NamedTuple):
+    """What a batch did to the flow table, and what that knows of each packet with an IP header.
+
+    ``ended`` are flows, as records of ``flow_record`` in order of their first packets. Of packets,
+    ``rows`` are the rows in the batch, ``flow`` the hashes of the 5-tuples; ``backward`` says
+    whether they go against the first packet of their flow, ``gap_ns`` is the time since the packet
+    before in the flow (0 for its first).
+    """
+
+    ended: np.ndarray
+    rows: NDArray[np.intp]
+    flow: NDArray[np.int64]
+    backward: NDArray[np.bool_]
+    gap_ns: NDArray[np.int64]
+
+
+class FlowTable:
+    """Open flows. ``update`` takes a batch of packets and tells which flows ended, ``expire`` ends
+    those that are still open when the capture does.
+
+    A flow ends when ``idle_seconds`` have passed since its latest packet, as any later packet of
+    the capture shows, and before a packet that comes ``active_seconds`` or more after its first
+    one. So the table holds the flows of one idle time only, and it makes no difference where a
+    batch ends.
+    """
+
+    def __init__(self, settings: FlowSettings) -> None:
+        self._idle = round(settings.idle_seconds * SECOND)
+        self._active = round(settings.active_seconds * SECOND)
+        self._flows: np.ndarray = np.zeros(0, flow_record(settings))
+        self._is_open = np.zeros(0, bool)
+        self._keys: list[bytes] = []
+        self._slots: dict[bytes, int] = {}
+        self._free: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def update(self, batch: PacketBatch) -> Update:
+        """Add the packets of ``batch`` that have an IP header."""
+        rows = np.flatnonzero(batch.ip_version)
+        if not len(rows):
+            nothing = np.zeros(0, np.int64)
+            return Update(self._flows[:0], rows, nothing, nothing.astype(bool), nothing)
+        keys, times = flow_keys(batch, rows), batch.time_ns[rows]
+        order, is_head = group_packets(keys)
+        heads = np.flatnonzero(is_head)
+        packed = keys.packed(order[heads])
+        slots = np.array([self._slots.get(key, NOBODY) for key in packed], np.intp)
+        begins = self._begins(times, order, heads, slots)
+
+        starts = np.flatnonzero(begins | is_head)
+        group = np.cumsum(is_head)[starts] - 1
+        continues = ~begins[starts]
+        flows: np.ndarray = np.zeros(len(starts), self._flows.dtype)
+        flows[continues] = self._flows[slots[group[continues]]]
+        flows["swapped"][~continues] = keys.swapped[order[starts[~continues]]]
+        run = np.cumsum(begins | is_head) - 1
+        backward = keys.swapped[order] != flows["swapped"][run]
+        runs = Runs(batch, rows[order], run, starts, backward, times[order])
+        init_flows(flows, np.flatnonzero(~continues), runs, keys.hash[order[starts]])
+        gap = update_flows(flows, runs)
+
+        is_last = np.append(group[1:] != group[:-1], True)
+        replaced = slots[begins[heads] & (slots != NOBODY)]
+        ended = [flows[~is_last], self._flows[replaced]]
+        slots = self._store(flows[is_last], packed, slots)
+        ended.append(self._expire_idle(times, slots, order[np.append(heads[1:], len(order)) - 1]))
+        flow = keys.hash[order]
+        return Update(_by_first_packet(_concatenated(ended)), runs.rows, flow, backward, gap)
+
+    def expire(self) -> np.ndarray:
+        """End all flows that are open, in order of their first packets."""
+        return _by_first_packet(self._remove(np.flatnonzero(self._is_open)))
+
+    def _begins(
+        self,
+        times: NDArray[np.int64],
+        order: NDArray[np.intp],
+        heads: NDArray[np.intp],
+        slots: NDArray[np.intp],
+    ) -> NDArray[np.bool_]:
+        """Which packets, in ``order``, begin a flow; ``heads`` are the first of each 5-tuple."""
+        ordered = times[order]
+        known = slots != NOBODY
+        previous, before = np.roll(ordered, 1), np.roll(order, 1)
+        previous[heads[known]] = self._flows["previous_ns"][slots[known]]
+        before[heads] = NOBODY
+        begins = latest_after(times, before, order) - previous >= self._idle
+        begins[heads[~known]] = True
+        first = ordered.copy()
+        first[heads[known]] = self._flows["first_ns"][slots[known]]
+        is_head = np.zeros(len(order), bool)
+        is_head[heads] = True
+        cut_long(begins, is_head, ordered, first, self._active)
+        return begins
+
+    def _store(
+        self, flows: np.ndarray, keys: list[bytes], slots: NDArray[np.intp]
+    ) -> NDArray[np.intp]:
+        """Keep one open flow for each key; ``slots`` with the places of those that had none."""
+        new = np.flatnonzero(slots == NOBODY)
+        self._grow(len(new))
+        slots = slots.copy()
+        slots[new] = [self._free.pop() for _ in range(len(new))]
+        for row, slot in zip(new.tolist(), slots[new].tolist(), strict=True):
+            self._keys[slot] = keys[row]
+            self._slots[keys[row]] = slot
+        self._is_open[slots] = True
+        self._flows[slots] = flows
+        return slots
+
+    def _grow(self, wanted: int) -> None:
+        """Make room for ``wanted`` more flows; at least twice as much as before."""
+        if wanted <= len(self._free):
+            return
+        size = len(self._flows)
+        more = max(size, wanted, 1024)
+        self._flows = _concatenated([self._flows, np.zeros(more, self._flows.dtype)])
+        self._is_open = np.concatenate([self._is_open, np.zeros(more, bool)])
+        self._keys += [b""] * more
+        self._free += range(size + more - 1, size - 1, -1)
+
+    def _expire_idle(
+        self, times: NDArray[np.int64], slots: NDArray[np.intp], latest: NDArray[np.intp]
+    ) -> np.ndarray:
+        """End the flows for which the idle time has passed; the batch's last packets of ``slots``
+        are at ``latest``."""
+        now = np.full(len(self._flows), times.max())
+        now[slots] = np.maximum.accumulate(times[::-1])[::-1][latest]
+        idle = now - self._flows["previous_ns"] >= self._idle
+        return self._remove(np.flatnonzero(idle & self._is_open))
+
+    def _remove(self, slots: NDArray[np.intp]) -> np.ndarray:
+        for slot in slots.tolist():
+            del self._slots[self._keys[slot]]
+        self._is_open[slots] = False
+        self._free += slots.tolist()
+        return self._flows[slots]
+
+
+def latest_after(
+    times: NDArray[np.int64], before: NDArray[np.intp], until: NDArray[np.intp]
+) -> NDArray[np.int64]:
+    """The latest of ``times[before + 1 : until + 1]`` for each pair of ``before < until``.
+
+    Where time never runs backwards that is ``times[until]``; else a table of the maxima of all
+    stretches of 1, 2, 4... entries answers, two stretches a pair.
+    """
+    if (times[1:] >= times[:-1]).all():
+        return times[until]
+    maxima = [times]
+    while (step := 1 << (len(maxima) - 1)) * 2 <= len(times):
+        longer = maxima[-1].copy()
+        longer[:-step] = np.maximum(longer[:-step], maxima[-1][step:])
+        maxima.append(longer)
+    level = np.frexp(until - before)[1] - 1
+    table = np.stack(maxima)
+    latest: NDArray[np.int64] = np.maximum(
+        table[level, before + 1], table[level, until + 1 - (1 << level)]
+    )
+    return latest
+
+
+def cut_long(
+    begins: NDArray[np.bool_],
+    is_head: NDArray[np.bool_],
+    times: NDArray[np.int64],
+    first: NDArray[np.int64],
+    active: int,
+) -> None:
+    """Begin a flow at each packet that comes ``active`` or more after its flow's first, in place.
+
+    ``first`` holds the time of a flow's first packet wherever a flow or a 5-tuple begins.
+    """
+    starts = np.flatnonzero(begins | is_head)
+    run = np.cumsum(begins | is_head) - 1
+    too_long = times - first[starts][run] >= active
+    stops = np.append(starts[1:], len(times))
+    for number in np.unique(run[too_long]).tolist():
+        start, stop = int(starts[number]), int(stops[number])
+        began = int(times[start] if begins[start] else first[start])
+        for row, time in enumerate(times[start:stop].tolist(), start):
+            if time - began >= active:
+                begins[row], began = True, time
+
+
+def _concatenated(flows: list[np.ndarray]) -> np.ndarray:
+    """Join flow records; left alone, NumPy would turn addresses into the machine's byte order."""
+    return np.concatenate(flows, dtype=flows[0].dtype)
+
+
+def _by_first_packet(flows: np.ndarray) -> np.ndarray:
+    return flows[np.argsort(flows["first_ns"], kind="stable")]

@@ -1,0 +1,64 @@
+"""From a capture to tables of flow rows or packet rows."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from pipelines.capture.decode import read_batches
+from pipelines.capture.flow_rows import flow_rows, packet_rows
+from pipelines.capture.flow_table import FlowTable
+from pipelines.capture.health import CaptureHealth
+from pipelines.capture.settings import FlowSettings
+from pipelines.capture.source import PIECE_BYTES
+from pipelines.progress import Progress, silent
+
+DEFAULTS = FlowSettings()
+
+
+def read_flows(
+    capture: str | Path | BinaryIO,
+    settings: FlowSettings = DEFAULTS,
+    *,
+    health: CaptureHealth | None = None,
+    progress: Progress = silent,
+    piece_bytes: int = PIECE_BYTES,
+) -> Iterator[pa.Table]:
+    """Bidirectional flows of a capture, each table the flows that ended since the one before.
+
+    Tables have the schema ``flow_schema(settings)`` and are never empty; a capture without IP
+    packets gives none. ``health`` is filled while the capture is read. Raises InputError at the
+    first table if the capture cannot be read, is empty or is no capture.
+    """
+    health = CaptureHealth() if health is None else health
+    table = FlowTable(settings)
+    for batch in read_batches(capture, health, piece_bytes=piece_bytes, progress=progress):
+        ended = table.update(batch).ended
+        if len(ended):
+            yield flow_rows(ended, settings)
+    ended = table.expire()
+    if len(ended):
+        yield flow_rows(ended, settings)
+
+
+def read_packet_rows(
+    capture: str | Path | BinaryIO,
+    settings: FlowSettings = DEFAULTS,
+    *,
+    health: CaptureHealth | None = None,
+    progress: Progress = silent,
+    piece_bytes: int = PIECE_BYTES,
+) -> Iterator[pa.Table]:
+    """One row for each packet with an IP header, in file order.
+
+    Tables have the schema ``packet_schema(settings)``; otherwise as ``read_flows``. Addresses and
+    ports are the packet's own; the sign of ``packet_length`` and ``packet_gap_us`` are what the
+    flow table knows of it.
+    """
+    health = CaptureHealth() if health is None else health
+    table = FlowTable(settings)
+    for batch in read_batches(capture, health, piece_bytes=piece_bytes, progress=progress):
+        update = table.update(batch)
+        if len(update.rows):
+            yield packet_rows(batch, update, settings)

@@ -1,0 +1,65 @@
+"""What a capture turned out to be: every record is counted, and nothing is dropped in silence."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+# A hostile capture may have a corrupt record or a new reason every few bytes: only so many are
+# named, all are counted.
+NAMED_CORRUPT = 100
+NAMED_REASONS = 64
+OTHER_REASONS = "other reasons"
+
+
+@dataclass(frozen=True)
+class CorruptRecord:
+    """A record that could not be read: its byte offset in the (decompressed) capture, and why."""
+
+    offset: int
+    reason: str
+
+
+@dataclass
+class CaptureHealth:
+    """The health record of one capture, filled while it is read.
+
+    ``packets`` is what was read and always equals ``decoded`` (packets with an IP header) plus the
+    sum of ``skipped``. ``truncated`` counts packets of which fewer bytes were captured than were on
+    the wire; they are decoded as far as they go. ``bytes`` is the size of the file as read. Times
+    are nanoseconds since 1970, None without packets. ``link_types`` counts packets by link type.
+    """
+
+    file: str = ""
+    format: str = ""
+    bytes: int = 0
+    packets: int = 0
+    decoded: int = 0
+    skipped: dict[str, int] = field(default_factory=dict)
+    truncated: int = 0
+    corrupt: int = 0
+    corrupt_records: list[CorruptRecord] = field(default_factory=list)
+    first_ns: int | None = None
+    last_ns: int | None = None
+    link_types: dict[int, int] = field(default_factory=dict)
+
+    def add_corrupt(self, offset: int, reason: str) -> None:
+        """Count a corrupt record at byte ``offset``; the first hundred are named."""
+        self.corrupt += 1
+        if len(self.corrupt_records) < NAMED_CORRUPT:
+            self.corrupt_records.append(CorruptRecord(offset, reason))
+
+    def add_skipped(self, reason: str, count: int) -> None:
+        """Count ``count`` packets that were read but hold no IP header that can be decoded."""
+        if reason not in self.skipped and len(self.skipped) >= NAMED_REASONS:
+            reason = OTHER_REASONS
+        self.skipped[reason] = self.skipped.get(reason, 0) + count
+
+    def add_times(self, first_ns: int, last_ns: int) -> None:
+        """Widen the span of the capture."""
+        self.first_ns = first_ns if self.first_ns is None else min(self.first_ns, first_ns)
+        self.last_ns = last_ns if self.last_ns is None else max(self.last_ns, last_ns)
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values; link types become strings, as JSON keys are."""
+        record = asdict(self)
+        record["link_types"] = {str(code): count for code, count in self.link_types.items()}
+        return record

@@ -1,0 +1,102 @@
+"""Classic pcap: both byte orders, microseconds and nanoseconds, and Kuznetsov's modified records.
+
+The format is described in draft-ietf-opsawg-pcap; the modified one in libpcap's savefile reader.
+"""
+
+import struct
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.capture.frames import Frames
+from pipelines.capture.headers import Offsets, read
+from pipelines.capture.health import CaptureHealth
+from pipelines.capture.source import Piece
+
+FILE_HEADER_BYTES = 24
+# Magic number (as written) -> nanoseconds a unit of the fraction, bytes of a record header.
+MAGICS = {0xA1B2C3D4: (1_000, 16), 0xA1B23C4D: (1, 16), 0xA1B2CD34: (1_000, 24)}
+# A record longer than this, or than the snapshot length if that is sane, is no record.
+LONGEST_RECORD = 256 << 10
+LONGEST_SNAPSHOT = 16 << 20
+
+
+class PcapFramer:
+    """Walks the record headers of a classic pcap file; there is no way past a corrupt one."""
+
+    name = "pcap"
+
+    def __init__(self, head: bytes, health: CaptureHealth) -> None:
+        order = _byte_order(head)
+        self._fraction_ns, self._header_bytes = MAGICS[struct.unpack_from(f"{order}I", head)[0]]
+        snapshot, link = struct.unpack_from(f"{order}II", head, 16)
+        self._longest = max(LONGEST_RECORD, snapshot if snapshot <= LONGEST_SNAPSHOT else 0)
+        # The upper half of the field says whether frames end in a check sequence.
+        self._link_type = link & 0xFFFF
+        word = f"{order}u4"
+        self._record = np.dtype(
+            [("seconds", word), ("fraction", word), ("captured", word), ("wire", word)]
+        )
+        self._length = struct.Struct(f"{order}I")
+        self._health = health
+        self.stopped = False
+
+    @staticmethod
+    def recognises(head: bytes) -> bool:
+        """Whether a file that begins with ``head`` is a classic pcap file with a whole header."""
+        return len(head) >= FILE_HEADER_BYTES and bool(_byte_order(head))
+
+    def frames(self, piece: Piece) -> tuple[Frames, int]:
+        begin = FILE_HEADER_BYTES if piece.offset == 0 else 0
+        offsets, used = self._walk(piece, begin)
+        records = read(piece.buffer, self._record, offsets)
+        captured = records["captured"].astype(np.int64)
+        frames = Frames(
+            buffer=piece.buffer,
+            start=offsets + self._header_bytes,
+            captured_length=captured,
+            wire_length=records["wire"].astype(np.int64),
+            time_ns=_nanoseconds(records, self._fraction_ns),
+            record_offset=offsets + piece.offset,
+            link_type=np.full(len(offsets), self._link_type, np.uint16),
+        )
+        return frames, used
+
+    def _walk(self, piece: Piece, begin: int) -> tuple[Offsets, int]:
+        """Offsets of the records that lie whole in the piece, and where the last one ends."""
+        view = piece.buffer.data
+        length_at, header, longest, end = (
+            self._length.unpack_from,
+            self._header_bytes,
+            self._longest,
+            piece.end,
+        )
+        offsets: list[int] = []
+        append, here = offsets.append, begin
+        while here + header <= end:
+            length = length_at(view, here + 8)[0]
+            if length > longest:
+                self._health.add_corrupt(
+                    piece.offset + here, f"a packet of {length} bytes is longer than any can be"
+                )
+                self.stopped = True
+                break
+            after = here + header + length
+            if after > end:
+                break
+            append(here)
+            here = after
+        return np.array(offsets, np.int64), here
+
+
+def _nanoseconds(records: np.ndarray, fraction_ns: int) -> NDArray[np.int64]:
+    seconds, fraction = records["seconds"].astype(np.int64), records["fraction"].astype(np.int64)
+    return seconds * 1_000_000_000 + fraction * fraction_ns
+
+
+def _byte_order(head: bytes) -> str:
+    """``<`` or ``>`` if ``head`` begins with a magic number of pcap, else nothing."""
+    for order in "<>":
+        if len(head) >= 4 and struct.unpack_from(f"{order}I", head)[0] in MAGICS:
+            return order
+    return ""

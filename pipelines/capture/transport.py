@@ -1,0 +1,62 @@
+"""The transport layer: TCP, UDP, ICMP and ICMPv6, and where the payload lies."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.capture.batch import PacketBatch
+from pipelines.capture.headers import ICMP, TCP, UDP, Offsets, read_torn
+
+ICMP_PROTOCOL, TCP_PROTOCOL, UDP_PROTOCOL, ICMPV6_PROTOCOL = 1, 6, 17, 58
+# Type, code, checksum and four bytes whose meaning depends on the type.
+ICMP_BYTES = 8
+
+
+def decode_transport(
+    batch: PacketBatch, transport: Offsets, stop: Offsets, has_transport: NDArray[np.bool_]
+) -> None:
+    """Fill in ports, TCP, ICMP and payload columns; ``stop`` is where the IP packets end."""
+    protocol = np.where(has_transport, batch.protocol, 0)
+    payload = transport.copy()
+    _decode_tcp(batch, np.flatnonzero(protocol == TCP_PROTOCOL), payload, stop)
+    _decode_udp(batch, np.flatnonzero(protocol == UDP_PROTOCOL), payload, stop)
+    is_icmp = (protocol == ICMP_PROTOCOL) & (batch.ip_version == 4)
+    is_icmp |= (protocol == ICMPV6_PROTOCOL) & (batch.ip_version == 6)
+    _decode_icmp(batch, np.flatnonzero(is_icmp), payload, stop)
+    is_ip = batch.ip_version > 0
+    np.copyto(batch.payload_offset, np.minimum(payload, stop), where=is_ip)
+    np.copyto(batch.payload_length, np.maximum(stop - payload, 0), where=is_ip)
+
+
+def _decode_tcp(
+    batch: PacketBatch, rows: NDArray[np.intp], payload: Offsets, stop: Offsets
+) -> None:
+    headers = read_torn(batch.buffer, TCP, payload[rows], stop[rows])
+    batch.src_port[rows] = headers["src_port"]
+    batch.dst_port[rows] = headers["dst_port"]
+    batch.tcp_seq[rows] = headers["seq"]
+    batch.tcp_ack[rows] = headers["ack"]
+    batch.tcp_flags[rows] = headers["flags"]
+    batch.tcp_window[rows] = headers["window"]
+    batch.l4_checksum[rows] = headers["checksum"]
+    size = (headers["offset"] >> 4).astype(np.int64) * 4
+    payload[rows] += np.maximum(size, TCP.itemsize)
+
+
+def _decode_udp(
+    batch: PacketBatch, rows: NDArray[np.intp], payload: Offsets, stop: Offsets
+) -> None:
+    headers = read_torn(batch.buffer, UDP, payload[rows], stop[rows])
+    batch.src_port[rows] = headers["src_port"]
+    batch.dst_port[rows] = headers["dst_port"]
+    batch.l4_checksum[rows] = headers["checksum"]
+    payload[rows] += UDP.itemsize
+
+
+def _decode_icmp(
+    batch: PacketBatch, rows: NDArray[np.intp], payload: Offsets, stop: Offsets
+) -> None:
+    headers = read_torn(batch.buffer, ICMP, payload[rows], stop[rows])
+    batch.icmp_type[rows] = headers["type"]
+    batch.icmp_code[rows] = headers["code"]
+    batch.l4_checksum[rows] = headers["checksum"]
+    payload[rows] += ICMP_BYTES
