@@ -12,9 +12,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, Field
 
-from pipelines.datasets.audit_fields import RawField, blamed_group, payload_codes, raw_fields
-from pipelines.datasets.fields import COLUMN, DEFAULT_MASKS, is_captured
-from pipelines.datasets.keys import Codes, combine, matrix, numbers, text_codes
+from pipelines.datasets.audit_fields import RawField, blamed_group, raw_fields
+from pipelines.datasets.duplicates import Duplicates, duplicate_advice, find_duplicates
+from pipelines.datasets.fields import COLUMN, DEFAULT_MASKS
+from pipelines.datasets.groups import named
+from pipelines.datasets.keys import Codes, text_codes
 from pipelines.datasets.split_manifest import Split
 from pipelines.errors import NetloopError
 from pipelines.progress import Progress, silent
@@ -39,27 +41,13 @@ class FieldAudit(BaseModel):
     values: int = Field(description="Distinct values in all rows")
 
 
-class Duplicates(BaseModel):
-    """Test rows of a class that repeat a row of the same class on the training sides."""
-
-    label: str
-    duplicates: int
-    of: int = Field(description="Test rows of the class that could repeat one")
-
-    @property
-    def share(self) -> float:
-        """The part of these test rows that is repeated."""
-        return self.duplicates / self.of if self.of else 0.0
-
-
 class Audit(BaseModel):
     """The outcome for a dataset, a split and the masks in force."""
 
     verdict: Literal["clean", "shortcut"] = Field(description="shortcut: an unmasked one exists")
     masks: list[str]
     fields: list[FieldAudit] = Field(description="Highest accuracy first")
-    duplicate_of: Literal["payload", "record"]
-    duplicates: list[Duplicates] = Field(description="A row a class of test, most repeated first")
+    duplicates: Duplicates
     advice: list[str] = Field(description="What to mask, drop or keep in mind, one sentence each")
 
     @property
@@ -79,7 +67,7 @@ def audit(
     known, test = split.rows_on("train", "validation"), split.rows_on("test")
     if not len(known) or not len(test):
         raise NetloopError("A side of the split is empty.", "Draw a split with rows to test on.")
-    classes, labels = text_codes(rows, "label")
+    _, labels = text_codes(rows, "label")
     fields = list(raw_fields(rows.schema))
     audited = []
     for done, raw in enumerate(fields):
@@ -87,17 +75,14 @@ def audit(
         audited.append(audit_field(raw, rows, labels, known, test, masks))
     progress("auditing fields", len(fields), len(fields), "fields")
     audited.sort(key=lambda row: (-row.accuracy, row.name))
-    captured = is_captured(rows.schema)
-    repeated = payload_duplicates if captured else record_duplicates
-    duplicates = repeated(rows, classes, labels, known, test)
+    found = find_duplicates(rows, known, test)
     exposed = [row for row in audited if row.verdict == "shortcut" and not row.masked]
     return Audit(
         verdict="shortcut" if exposed else "clean",
         masks=list(masks),
         fields=audited,
-        duplicate_of="payload" if captured else "record",
-        duplicates=duplicates,
-        advice=[*field_advice(exposed), *duplicate_advice(duplicates)],
+        duplicates=found,
+        advice=[*field_advice(exposed), *duplicate_advice(found)],
     )
 
 
@@ -151,7 +136,7 @@ def macro_f1(truth: Codes, predicted: Codes) -> float:
     right = np.bincount(truth[truth == predicted], minlength=size)
     support = np.bincount(truth, minlength=size)
     f1 = 2 * right / np.maximum(support + np.bincount(predicted, minlength=size), 1)
-    return float(f1[support > 0].mean())
+    return float(np.mean(f1, where=support > 0))
 
 
 def verdict_of(gain: float) -> Verdict:
@@ -161,39 +146,6 @@ def verdict_of(gain: float) -> Verdict:
     return "weak" if gain >= WEAK_GAIN else "none"
 
 
-def payload_duplicates(
-    rows: pa.Table, classes: list[str], labels: Codes, known: Codes, test: Codes
-) -> list[Duplicates]:
-    """Test rows whose payload bytes a training row of their class carried before."""
-    carries = (matrix(rows, "payload_length") > 0).any(axis=1)
-    keys = combine(payload_codes(rows), labels)
-    return count_duplicates(keys, classes, labels, known[carries[known]], test[carries[test]])
-
-
-def record_duplicates(
-    rows: pa.Table, classes: list[str], labels: Codes, known: Codes, test: Codes
-) -> list[Duplicates]:
-    """Test records whose feature values a training record of their class had before."""
-    _, records = np.unique(numbers(rows, "flow"), return_inverse=True)
-    return count_duplicates(combine(records, labels), classes, labels, known, test)
-
-
-def count_duplicates(
-    keys: Codes, classes: list[str], labels: Codes, known: Codes, test: Codes
-) -> list[Duplicates]:
-    """Count, for every class of test, the rows whose key training holds."""
-    repeated = np.isin(keys[test], keys[known])
-    size = len(classes)
-    counts = np.bincount(labels[test][repeated], minlength=size)
-    totals = np.bincount(labels[test], minlength=size)
-    found = [
-        Duplicates(label=name, duplicates=int(count), of=int(total))
-        for name, count, total in zip(classes, counts, totals, strict=True)
-        if total
-    ]
-    return sorted(found, key=lambda row: (-row.share, -row.duplicates, row.label))
-
-
 def field_advice(exposed: list[FieldAudit]) -> list[str]:
     """What takes each unmasked shortcut from the models."""
     by_group: dict[str, list[FieldAudit]] = {}
@@ -201,7 +153,7 @@ def field_advice(exposed: list[FieldAudit]) -> list[str]:
         by_group.setdefault(row.group, []).append(row)
     advice = []
     for group, found in by_group.items():
-        names = ", ".join(f"{row.name} ({row.accuracy:.3f})" for row in found)
+        names = named([f"{row.name} ({row.accuracy:.3f})" for row in found])
         subject = "alone gives" if len(found) == 1 else "each alone give"
         if group in DEFAULT_MASKS:
             mend = f"mask {group}."
@@ -211,12 +163,3 @@ def field_advice(exposed: list[FieldAudit]) -> list[str]:
             mend = f"mask {group}, or ask of every model how far it beats this look-up."
         advice.append(f"{names} {subject} the label away: {mend}")
     return advice
-
-
-def duplicate_advice(duplicates: list[Duplicates]) -> list[str]:
-    """Name the classes whose test rows are mostly replays."""
-    replayed = [row for row in duplicates if row.share >= SHORTCUT_GAIN and row.duplicates > 1]
-    if not replayed:
-        return []
-    names = ", ".join(f"{row.label} ({row.duplicates} of {row.of})" for row in replayed[:8])
-    return [f"Most of these classes' test rows repeat training rows, so they test memory: {names}."]

@@ -4,9 +4,11 @@ A *mask* is a field group that models may not see. Masks act on groups, never on
 a new column is masked as soon as it is declared in the right group.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
+
+from pipelines.errors import InputError
 
 # Groups that only bookkeeping reads: never a feature, whatever the masks say.
 LABEL = "label"
