@@ -15,30 +15,35 @@ from agents.terminal.sanitize import visible
 # Below this width the bar and the rate give way to the phase's name.
 NARROW = 60
 
+# Bars at once: a study, a model in it, an epoch of that.
+MOST_BARS = 3
+
 
 class RichProgress:
     """A ``pipelines.progress.Progress`` that draws on stderr.
 
-    On a terminal the phase that runs has a bar (or a spinner while its total is unknown), the
-    count with its unit, the rate and the time left. Where stderr is no terminal nothing moves.
-    Either way a phase leaves one line when it ends. ``pause`` takes the bar away for a prompt.
+    On a terminal every phase that is under way has a bar (or a spinner while its total is unknown),
+    the count with its unit, the rate and the time left; phases may be nested. Where stderr is no
+    terminal nothing moves. Either way a phase leaves one line when it ends, also if it is repeated.
+    ``pause`` takes the bars away for a prompt.
     """
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, markup=False, highlight=False)
         self._bars = _bars(self.console)
-        self._phase = ""
-        self._task: TaskID | None = None
+        self._under_way: dict[str, TaskID] = {}
+        self._told: set[str] = set()
 
     def __call__(self, what: str, done: float, total: float | None, unit: str) -> None:
         """Say how far ``what`` is. The same ``what`` begun again keeps its bar."""
-        if what != self._phase or self._task is None:
-            self._end_phase(completed=True)
-            self._begin_phase(what, unit)
-        assert self._task is not None
-        if done < self._bars.tasks[0].completed:
-            self._bars.reset(self._task)
-        self._bars.update(self._task, completed=done, total=total, unit=visible(unit, 12))
+        for name in self._ended_by(what):
+            self._end(name)
+        if what not in self._under_way:
+            self._under_way[what] = self._bars.add_task(visible(what, 80), total=None, unit="")
+        task = self._under_way[what]
+        if done < self._task(task).completed:
+            self._bars.reset(task)
+        self._bars.update(task, completed=done, total=total, unit=visible(unit, 12))
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -50,30 +55,43 @@ class RichProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._end_phase(completed=error is None)
+        self._end_all(completed=error is None)
         self._bars.stop()
 
     @contextmanager
     def pause(self) -> Iterator[None]:
-        """No bar while the terminal belongs to a prompt; the phase that ran counts as ended."""
-        self._end_phase(completed=True)
+        """No bar while the terminal belongs to a prompt; all phases count as ended."""
+        self._end_all(completed=True)
         self._bars.stop()
         try:
             yield
         finally:
             self._bars.start()
 
-    def _begin_phase(self, what: str, unit: str) -> None:
-        self._phase = what
-        self._task = self._bars.add_task(visible(what, 80), total=None, unit=visible(unit, 12))
+    def _ended_by(self, what: str) -> list[str]:
+        """Phases that are over now that ``what`` is reported: the complete, the uncountable, and
+        the oldest where too many are open (an early stop never reaches its total)."""
+        others = [name for name in self._under_way if name != what]
+        tasks = {name: self._task(self._under_way[name]) for name in others}
+        over = [name for name in others if tasks[name].finished or tasks[name].total is None]
+        waiting = [name for name in others if name not in over]
+        return over + waiting[: max(0, len(waiting) - MOST_BARS + 1)]
 
-    def _end_phase(self, completed: bool) -> None:
-        if self._task is None:
-            return
-        line = _ended(self._bars.tasks[0], completed, self.console.width)
-        self._bars.remove_task(self._task)
-        self._task = None
-        self.console.print(line)
+    def _end_all(self, completed: bool) -> None:
+        for name in list(self._under_way):
+            self._end(name, completed)
+        self._told.clear()
+
+    def _end(self, name: str, completed: bool = True) -> None:
+        task = self._under_way.pop(name)
+        line = _ended(self._task(task), completed, self.console.width)
+        self._bars.remove_task(task)
+        if name not in self._told:
+            self._told.add(name)
+            self.console.print(line)
+
+    def _task(self, task: TaskID) -> Task:
+        return next(each for each in self._bars.tasks if each.id == task)
 
 
 def _bars(console: Console) -> Progress:

@@ -77,6 +77,36 @@ def test_the_same_phase_begun_again_is_one_line() -> None:
     assert len(lines(console)) == 1
 
 
+def test_a_phase_within_a_phase_leaves_its_own_line_once() -> None:
+    console = log()
+    calls = [("few labels", draw, 20, "draws") for draw in range(21)]
+    nested = [(call, ("fitting knn", 1, 1, "models")) for call in calls]
+    run(console, *[call for pair in nested for call in pair])
+    assert [line.split("  ")[0] for line in lines(console)] == ["✓ fitting knn", "✓ few labels"]
+    assert "20 draws" in lines(console)[1]
+
+
+def test_early_stops_do_not_pile_up() -> None:
+    console = terminal()
+    with RichProgress(console) as progress:
+        for draw in range(10):
+            progress(f"training {draw}", 3, 40, "epochs")
+            assert len(progress._bars.tasks) <= 3
+    assert [line.split("  ")[0] for line in lines(console)] == [
+        f"✓ training {draw}" for draw in range(10)
+    ]
+
+
+def test_after_a_prompt_the_same_phase_is_told_again() -> None:
+    console = log()
+    with RichProgress(console) as progress:
+        progress("reading", 1, 1, "captures")
+        with progress.pause():
+            pass
+        progress("reading", 2, 2, "captures")
+    assert len(lines(console)) == 2
+
+
 def test_no_call_no_output() -> None:
     console = log()
     run(console)

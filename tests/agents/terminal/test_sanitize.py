@@ -122,7 +122,7 @@ def test_lines_are_kept_and_capped_together() -> None:
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_terminal_receives_no_control_byte(name: str) -> None:
-    """What a colour terminal is sent holds no escape but rich's own, of which there are none here."""
+    """Unstyled foreign text makes rich send no escape at all."""
     sent = printed(ATTACKS[name].decode())
     assert_all_visible(sent.rstrip("\n"))
 
