@@ -1,5 +1,7 @@
 """Flow and packet rows as Arrow tables: every column, its type and its field group."""
 
+from functools import cache
+
 import numpy as np
 import pyarrow as pa
 
@@ -62,12 +64,14 @@ def _packet_fields(packets: int, payloads: int, payload_bytes: int) -> list[pa.F
     ]
 
 
+@cache
 def flow_schema(settings: FlowSettings) -> pa.Schema:
     """The schema of flow rows: identity, statistics, first packets and payload."""
     first = _packet_fields(settings.first_packets, settings.payload_packets, settings.payload_bytes)
     return pa.schema([*_identity_fields(), *_statistic_fields(), *first])
 
 
+@cache
 def packet_schema(settings: FlowSettings) -> pa.Schema:
     """The schema of packet rows: a flow row without statistics that keeps one packet."""
     return pa.schema([*_identity_fields(), *_packet_fields(1, 1, settings.payload_bytes)])

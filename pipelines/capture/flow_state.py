@@ -55,7 +55,8 @@ def flow_record(settings: FlowSettings) -> np.dtype:
             ("packet_flags", "u1", first),
             ("payload_length", "i4", payloads),
             ("payload", "u1", (payloads, settings.payload_bytes)),
-        ]
+        ],
+        align=True,
     )
 
 
@@ -192,7 +193,6 @@ def payload_slots(
     Shapes (rows,) and (rows, room).
     """
     length = np.minimum(batch.payload_length[rows], room)
-    slot = np.dtype((np.void, room))
-    records = read(batch.buffer, slot, batch.payload_offset[rows])
-    payload = records.view(np.uint8).reshape(len(rows), room)
+    slots = read(batch.buffer, np.dtype((np.void, room)), batch.payload_offset[rows])
+    payload = slots.view(np.uint8).reshape(len(rows), room)
     return length, payload * (np.arange(room) < length[:, None])

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pipelines.capture.batch import PacketBatch
 from pipelines.capture.flow_key import flow_keys, group_packets
 from pipelines.capture.flow_state import Runs, flow_record, init_flows, update_flows
+from pipelines.capture.headers import raw_kind
 from pipelines.capture.settings import FlowSettings
 
 SECOND = 1_000_000_000
@@ -43,7 +44,8 @@ class FlowTable:
     def __init__(self, settings: FlowSettings) -> None:
         self._idle = round(settings.idle_seconds * SECOND)
         self._active = round(settings.active_seconds * SECOND)
-        self._flows: np.ndarray = np.zeros(0, flow_record(settings))
+        self._record = flow_record(settings)
+        self._flows = np.zeros(0, raw_kind(self._record))
         self._is_open = np.zeros(0, bool)
         self._keys: list[bytes] = []
         self._slots: dict[bytes, int] = {}
@@ -57,7 +59,7 @@ class FlowTable:
         rows = np.flatnonzero(batch.ip_version)
         if not len(rows):
             nothing = np.zeros(0, np.int64)
-            return Update(self._flows[:0], rows, nothing, nothing.astype(bool), nothing)
+            return Update(np.zeros(0, self._record), rows, nothing, nothing.astype(bool), nothing)
         keys, times = flow_keys(batch, rows), batch.time_ns[rows]
         order, is_head = group_packets(keys)
         heads = np.flatnonzero(is_head)
@@ -68,8 +70,9 @@ class FlowTable:
         starts = np.flatnonzero(begins | is_head)
         group = np.cumsum(is_head)[starts] - 1
         continues = ~begins[starts]
-        flows: np.ndarray = np.zeros(len(starts), self._flows.dtype)
-        flows[continues] = self._flows[slots[group[continues]]]
+        raw = np.zeros(len(starts), raw_kind(self._record))
+        raw[continues] = self._flows[slots[group[continues]]]
+        flows = raw.view(self._record)
         flows["swapped"][~continues] = keys.swapped[order[starts[~continues]]]
         run = np.cumsum(begins | is_head) - 1
         backward = keys.swapped[order] != flows["swapped"][run]
@@ -79,15 +82,20 @@ class FlowTable:
 
         is_last = np.append(group[1:] != group[:-1], True)
         replaced = slots[begins[heads] & (slots != NOBODY)]
-        ended = [flows[~is_last], self._flows[replaced]]
-        slots = self._store(flows[is_last], packed, slots)
+        ended = [raw[~is_last], self._flows[replaced]]
+        slots = self._store(raw[is_last], packed, slots)
         ended.append(self._expire_idle(times, slots, order[np.append(heads[1:], len(order)) - 1]))
         flow = keys.hash[order]
-        return Update(_by_first_packet(_concatenated(ended)), runs.rows, flow, backward, gap)
+        return Update(self._in_order(np.concatenate(ended)), runs.rows, flow, backward, gap)
 
     def expire(self) -> np.ndarray:
         """End all flows that are open, in order of their first packets."""
-        return _by_first_packet(self._remove(np.flatnonzero(self._is_open)))
+        return self._in_order(self._remove(np.flatnonzero(self._is_open)))
+
+    def _in_order(self, flows: np.ndarray) -> np.ndarray:
+        """Raw flows as records, in order of their first packets."""
+        first = flows.view(self._record)["first_ns"]
+        return flows[np.argsort(first, kind="stable")].view(self._record)
 
     def _begins(
         self,
@@ -100,12 +108,12 @@ class FlowTable:
         ordered = times[order]
         known = slots != NOBODY
         previous, before = np.roll(ordered, 1), np.roll(order, 1)
-        previous[heads[known]] = self._flows["previous_ns"][slots[known]]
+        previous[heads[known]] = self._flows.view(self._record)["previous_ns"][slots[known]]
         before[heads] = NOBODY
         begins = latest_after(times, before, order) - previous >= self._idle
         begins[heads[~known]] = True
-        first = ordered.copy()
-        first[heads[known]] = self._flows["first_ns"][slots[known]]
+        first, continues = ordered.copy(), known & ~begins[heads]
+        first[heads[continues]] = self._flows.view(self._record)["first_ns"][slots[continues]]
         is_head = np.zeros(len(order), bool)
         is_head[heads] = True
         cut_long(begins, is_head, ordered, first, self._active)
@@ -132,7 +140,7 @@ class FlowTable:
             return
         size = len(self._flows)
         more = max(size, wanted, 1024)
-        self._flows = _concatenated([self._flows, np.zeros(more, self._flows.dtype)])
+        self._flows = np.concatenate([self._flows, np.zeros(more, self._flows.dtype)])
         self._is_open = np.concatenate([self._is_open, np.zeros(more, bool)])
         self._keys += [b""] * more
         self._free += range(size + more - 1, size - 1, -1)
@@ -144,7 +152,7 @@ class FlowTable:
         are at ``latest``."""
         now = np.full(len(self._flows), times.max())
         now[slots] = np.maximum.accumulate(times[::-1])[::-1][latest]
-        idle = now - self._flows["previous_ns"] >= self._idle
+        idle = now - self._flows.view(self._record)["previous_ns"] >= self._idle
         return self._remove(np.flatnonzero(idle & self._is_open))
 
     def _remove(self, slots: NDArray[np.intp]) -> np.ndarray:
@@ -187,7 +195,7 @@ def cut_long(
 ) -> None:
     """Begin a flow at each packet that comes ``active`` or more after its flow's first, in place.
 
-    ``first`` holds the time of a flow's first packet wherever a flow or a 5-tuple begins.
+    ``first`` holds the time of the flow's first packet where a flow or a 5-tuple begins.
     """
     starts = np.flatnonzero(begins | is_head)
     run = np.cumsum(begins | is_head) - 1
@@ -195,16 +203,7 @@ def cut_long(
     stops = np.append(starts[1:], len(times))
     for number in np.unique(run[too_long]).tolist():
         start, stop = int(starts[number]), int(stops[number])
-        began = int(times[start] if begins[start] else first[start])
+        began = int(first[start])
         for row, time in enumerate(times[start:stop].tolist(), start):
             if time - began >= active:
                 begins[row], began = True, time
-
-
-def _concatenated(flows: list[np.ndarray]) -> np.ndarray:
-    """Join flow records; left alone, NumPy would turn addresses into the machine's byte order."""
-    return np.concatenate(flows, dtype=flows[0].dtype)
-
-
-def _by_first_packet(flows: np.ndarray) -> np.ndarray:
-    return flows[np.argsort(flows["first_ns"], kind="stable")]

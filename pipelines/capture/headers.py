@@ -72,7 +72,13 @@ WORD = np.dtype(">u4")
 def read(buffer: Buffer, header: np.dtype, offsets: Offsets) -> np.ndarray:
     """The headers that begin at ``offsets``, one record each; IndexError outside ``buffer``."""
     count = len(buffer) - header.itemsize + 1
-    return np.ndarray((count,), header, buffer=buffer.data, strides=(1,))[offsets]
+    every = np.ndarray((count,), raw_kind(header), buffer=buffer.data, strides=(1,))
+    return every[offsets].view(header)
+
+
+def raw_kind(record: np.dtype) -> np.dtype:
+    """Records as plain bytes: NumPy copies these at once, but the fields of a record one by one."""
+    return np.dtype((np.void, record.itemsize))
 
 
 def read_torn(buffer: Buffer, header: np.dtype, offsets: Offsets, ends: Offsets) -> np.ndarray:

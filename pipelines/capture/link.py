@@ -35,7 +35,7 @@ def decode_link(batch: PacketBatch, start: Offsets, end: Offsets) -> tuple[Types
     """
     types = np.full(len(batch), UNSUPPORTED, np.int32)
     network = start.copy()
-    for code in _distinct(batch.link_type):
+    for code in distinct(batch.link_type):
         if code in LINK_TYPES:
             header_bytes, decode = LINK_TYPES[code]
             of_type = batch.link_type == code
@@ -48,7 +48,8 @@ def decode_link(batch: PacketBatch, start: Offsets, end: Offsets) -> tuple[Types
     return types, network
 
 
-def _distinct(link_type: NDArray[np.uint16]) -> list[int]:
+def distinct(link_type: NDArray[np.uint16]) -> list[int]:
+    """The link types that occur; a capture has one as a rule."""
     if len(link_type) and (link_type == link_type[0]).all():
         return [int(link_type[0])]
     return [int(code) for code in np.unique(link_type)]

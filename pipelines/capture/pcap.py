@@ -47,8 +47,7 @@ class PcapFramer:
         return len(head) >= FILE_HEADER_BYTES and bool(_byte_order(head))
 
     def frames(self, piece: Piece) -> tuple[Frames, int]:
-        begin = FILE_HEADER_BYTES if piece.offset == 0 else 0
-        offsets, used = self._walk(piece, begin)
+        offsets, used = self._walk(piece, FILE_HEADER_BYTES if piece.offset == 0 else 0)
         records = read(piece.buffer, self._record, offsets)
         captured = records["captured"].astype(np.int64)
         frames = Frames(
@@ -62,31 +61,27 @@ class PcapFramer:
         )
         return frames, used
 
-    def _walk(self, piece: Piece, begin: int) -> tuple[Offsets, int]:
-        """Offsets of the records that lie whole in the piece, and where the last one ends."""
-        view = piece.buffer.data
-        length_at, header, longest, end = (
-            self._length.unpack_from,
-            self._header_bytes,
-            self._longest,
-            piece.end,
-        )
+    def _walk(self, piece: Piece, here: int) -> tuple[Offsets, int]:
+        """Offsets of the records that lie whole in the piece from ``here`` on, and their end."""
+        view, length_at, header = piece.buffer.data, self._length.unpack_from, self._header_bytes
+        longest, end = self._longest, piece.end
         offsets: list[int] = []
-        append, here = offsets.append, begin
-        while here + header <= end:
-            length = length_at(view, here + 8)[0]
-            if length > longest:
-                self._health.add_corrupt(
-                    piece.offset + here, f"a packet of {length} bytes is longer than any can be"
-                )
-                self.stopped = True
-                break
+        append, last = offsets.append, end - header
+        while here <= last:
+            (length,) = length_at(view, here + 8)
             after = here + header + length
-            if after > end:
+            if after > end or length > longest:
+                self._check(length, piece.offset + here)
                 break
             append(here)
             here = after
         return np.array(offsets, np.int64), here
+
+    def _check(self, length: int, offset: int) -> None:
+        if length > self._longest:
+            reason = f"a packet of {length} bytes is longer than any can be"
+            self._health.add_corrupt(offset, reason)
+            self.stopped = True
 
 
 def _nanoseconds(records: np.ndarray, fraction_ns: int) -> NDArray[np.int64]:
