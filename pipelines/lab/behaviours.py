@@ -16,6 +16,7 @@ from pipelines.lab.exchanges import (
     SECOND,
     SMTP,
     Conversation,
+    answered_after,
     carrier,
     closing,
     count,
@@ -27,7 +28,7 @@ from pipelines.lab.exchanges import (
     mail_greeting,
     mail_pause,
     plain_name,
-    refused_later,
+    refusal_pause,
     ssh_exchange,
     steady,
     tcp,
@@ -38,17 +39,22 @@ from pipelines.lab.payloads import query_name, spread, ssh_handshake, tls_handsh
 
 def web(random: Random) -> Conversation:
     """Pages; and behind some pages an interface that is polled, or an upload."""
-    shape = random.choices(("pages", "poll", "upload"), (60, 22, 18))[0]
+    shape = random.choices(("pages", "poll", "upload"), (64, 18, 18))[0]
     turns = tls_handshake(random)
     for _ in range(count(random, 3, 8) if shape == "pages" else 1):
         pause = spread(random, 250 * MILLISECOND, 6, LONGEST_PAUSE)
         sizes = spread(random, 380, 1.6, 1_300), spread(random, 3_500, 3, 24_000)
         turns += tls_exchange(random, *sizes, pause)
     if shape == "poll":
-        interval, jitter = spread(random, 5 * SECOND, 2.5, 40 * SECOND), random.uniform(0.2, 0.8)
+        interval, jitter = spread(random, 5 * SECOND, 2.5, 40 * SECOND), random.uniform(0.3, 0.9)
+        held = random.random() < 0.5  # the server keeps the question until there is an answer
         for _ in range(count(random, 6, 12)):
+            pause = steady(random, interval, jitter)
             sizes = spread(random, 300, 1.7, 1_300), spread(random, 450, 3, 9_000)
-            turns += tls_exchange(random, *sizes, steady(random, interval, jitter))
+            if held:
+                turns += answered_after(pause, tls_exchange(random, *sizes, 9 * MILLISECOND))
+            else:
+                turns += tls_exchange(random, *sizes, pause)
     if shape == "upload":
         for _ in range(count(random, 2, 6)):
             pause = spread(random, 400 * MILLISECOND, 5, LONGEST_PAUSE)
@@ -61,7 +67,7 @@ def c2_beacon(random: Random) -> Conversation:
     """An implant that asks for work at steady intervals and now and then gets and returns some."""
     turns = tls_handshake(random)
     interval = spread(random, 6 * SECOND, 2.5, 45 * SECOND)
-    jitter = random.choice((0.02, 0.05, 0.1, 0.15))
+    jitter = random.choice((0.02, 0.05, 0.1))
     report = spread(random, 260, 1.5, 1_000)
     for _ in range(2 + count(random, 5, 10)):
         task = random.random() < 0.12
@@ -102,9 +108,9 @@ def exfiltration(random: Random) -> Conversation:
 def ssh(random: Random) -> Conversation:
     """People at a shell, and programs that run a few commands."""
     turns = ssh_handshake(random)
-    if random.random() < 0.15:
+    if random.random() < 0.1:
         mistyped = ssh_exchange(random, *login_sizes(random), login_pause(random))
-        turns += refused_later(random, mistyped)
+        turns += answered_after(refusal_pause(random), mistyped)
     turns += ssh_exchange(random, *login_sizes(random), login_pause(random))
     if random.random() < 0.55:
         for _ in range(count(random, 7, 20)):
@@ -112,7 +118,7 @@ def ssh(random: Random) -> Conversation:
             pause = spread(random, 220 * MILLISECOND, 2.5, 30 * SECOND)
             turns += ssh_exchange(random, random.choice((36, 36, 44, 52)), answer, pause)
     else:
-        for _ in range(1 + count(random, 3, 7)):
+        for _ in range(1 + count(random, 4, 8)):
             sizes = spread(random, 220, 1.9, 1_400), spread(random, 600, 3, 9_000)
             turns += ssh_exchange(random, *sizes, spread(random, 35 * MILLISECOND, 4, 9 * SECOND))
     return tcp(random, (22,), turns)
@@ -125,14 +131,14 @@ def brute_force(random: Random) -> Conversation:
         turns, ports = ssh_handshake(random), (22,)
         for _ in range(attempts):
             attempt = ssh_exchange(random, *login_sizes(random), spread(random, haste, 2, SECOND))
-            turns += refused_later(random, attempt)
+            turns += answered_after(refusal_pause(random), attempt)
         return tcp(random, ports, turns)
     dialect = random.choice((SMTP, IMAP))
     turns = mail_greeting(random, dialect)
     for _ in range(attempts):
         pause = spread(random, haste, 2, SECOND)
         attempt = mail_exchange(random, dialect.login, dialect.refused, pause)
-        turns += refused_later(random, attempt)
+        turns += answered_after(refusal_pause(random), attempt)
     return tcp(random, dialect.ports, turns)
 
 
@@ -145,7 +151,7 @@ def mail(random: Random) -> Conversation:
     if random.random() < 0.5:
         if random.random() < 0.2:
             mistyped = mail_exchange(random, dialect.login, dialect.refused, login_pause(random))
-            turns += refused_later(random, mistyped)
+            turns += answered_after(refusal_pause(random), mistyped)
         turns += mail_exchange(random, dialect.login, dialect.accepted, login_pause(random))
     for _ in range(count(random, 3, 8)):
         turns += mail_exchange(random, *random.choice(dialect.commands), mail_pause(random))
@@ -178,7 +184,7 @@ def dns(random: Random) -> Conversation:
     """Names looked up: short ones, and the long coded ones of content networks and virus checks."""
 
     def name(random: Random) -> str:
-        if random.random() < 0.65:
+        if random.random() < 0.7:
             return plain_name(random)
         return query_name(random, [spread(random, 24, 1.5, 52)] * random.choice((1, 1, 2)))
 
@@ -189,7 +195,7 @@ def dns_tunnel(random: Random) -> Conversation:
     """Bytes carried out in coded names and back in their answers."""
 
     def name(random: Random) -> str:
-        return query_name(random, [spread(random, 30, 1.5, 60)] * random.choice((1, 2, 2, 3)))
+        return query_name(random, [spread(random, 30, 1.5, 60)] * random.choice((1, 2, 2, 2, 3)))
 
     return Conversation("udp", 53, lookups(random, count(random, 3.2, 9), name))
 

@@ -138,10 +138,15 @@ def login_pause(random: Random) -> int:
     return spread(random, 350 * MILLISECOND, 4, 20 * SECOND)
 
 
-def refused_later(random: Random, turns: list[Turn]) -> list[Turn]:
-    """The same exchange with the delay that servers put before the answer to a wrong password."""
+def refusal_pause(random: Random) -> int:
+    """What a server waits before it says that a password is wrong."""
+    return spread(random, 700 * MILLISECOND, 2, 6 * SECOND)
+
+
+def answered_after(pause: int, turns: list[Turn]) -> list[Turn]:
+    """The same exchange with its answer after ``pause``."""
     *before, answer = turns
-    return [*before, answer._replace(pause_us=spread(random, 700 * MILLISECOND, 2, 6 * SECOND))]
+    return [*before, answer._replace(pause_us=pause)]
 
 
 def mail_pause(random: Random) -> int:

@@ -80,22 +80,21 @@ def tls_handshake(random: Random) -> list[Turn]:
 
 
 def ssh_handshake(random: Random) -> list[Turn]:
-    """Version lines, algorithm lists, keys and the request for the login service (RFC 4253)."""
+    """Version lines with the lists of algorithms, keys, and the request to log in (RFC 4253)."""
     client = f"SSH-2.0-{random.choice(SSH_CLIENTS)}\r\n".encode()
     server = f"SSH-2.0-{random.choice(SSH_SERVERS)}\r\n".encode()
-    sizes = (
-        (True, _key_exchange(random, random.randrange(700, 1500))),
-        (False, _key_exchange(random, random.randrange(800, 1100))),
-        (True, _ssh_packet(30, random.randbytes(random.choice((42, 106, 1200))))),
-        (False, _ssh_packet(31, random.randbytes(random.randrange(400, 1300)))),
-        (True, _ssh_packet(21, b"") + encrypted(random, 44)),
-        (False, encrypted(random, 44)),
+    messages = (
+        client + _ssh_packet(20, random.randbytes(random.randrange(700, 1500))),
+        server + _ssh_packet(20, random.randbytes(random.randrange(800, 1100))),
+        _ssh_packet(30, random.randbytes(random.choice((42, 106, 1200)))),
+        _ssh_packet(31, random.randbytes(random.randrange(400, 1300))),
+        _ssh_packet(21, b"") + encrypted(random, 44),
+        encrypted(random, 44),
     )
-    turns = [
-        Turn(True, client, spread(random, 1_000, 2, 9_000)),
-        Turn(False, server, spread(random, 9_000, 2, 60_000)),
+    return [
+        Turn(number % 2 == 0, message, spread(random, 4_000, 2.5, 60_000))
+        for number, message in enumerate(messages)
     ]
-    return turns + [Turn(side, data, spread(random, 3_000, 2, 40_000)) for side, data in sizes]
 
 
 def encrypted(random: Random, length: int) -> bytes:
@@ -143,10 +142,6 @@ def _extension(kind: int, data: bytes) -> bytes:
 def _handshake_record(kind: int, body: bytes) -> bytes:
     message = bytes((kind,)) + len(body).to_bytes(3, "big") + body
     return b"\x16\x03\x01" + len(message).to_bytes(2, "big") + message
-
-
-def _key_exchange(random: Random, length: int) -> bytes:
-    return _ssh_packet(20, random.randbytes(length))
 
 
 def _ssh_packet(kind: int, body: bytes) -> bytes:
