@@ -1,14 +1,13 @@
 """What a report says, as plain values. Parts that were not done are absent."""
 
 import math
-from statistics import fmean, stdev
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-Outcome = Literal["done", "target_missed", "paused", "refused", "failed", "budget"]
+Outcome = Literal["done", "paused", "refused", "failed", "budget"]
 Metric = Literal["macro_f1", "accuracy"]
-Verdict = Literal["ok", "suspicious", "shortcut"]
+Verdict = Literal["shortcut", "weak", "none"]
 
 
 def _finite(number: float) -> float:
@@ -125,6 +124,7 @@ class ModelScore(Part):
     high: Score
     accuracy: Score
     rows_per_second: float | None = None
+    baseline: bool = Field(True, description="A step of the ladder rather than a candidate")
     false_positive_rate: Score | None = Field(None, description="At a recall of 0.9")
 
 
@@ -174,25 +174,22 @@ class FewLabelDraws(Part):
     """The scores of one model over repeated draws of a few labelled rows."""
 
     model: str
-    scores: list[Score] = Field(min_length=1)
-
-    @property
-    def mean(self) -> float:
-        """Mean over the draws."""
-        return fmean(self.scores)
-
-    @property
-    def spread(self) -> float:
-        """Standard deviation over the draws (n - 1); 0 for a single draw."""
-        return stdev(self.scores) if len(self.scores) > 1 else 0.0
+    mean: Score
+    std: Score
+    min: Score
+    max: Score
+    scores: list[Score] = Field(
+        default_factory=list, description="One a draw, where they were kept"
+    )
 
 
 class FewLabelStudy(Part):
     """Models trained on a few rows of each class, many times over."""
 
     per_class: int
+    draws: int
     metric: str = "accuracy"
-    models: list[FewLabelDraws]
+    models: list[FewLabelDraws] = Field(min_length=1)
 
 
 class PlanVersion(Part):
@@ -221,7 +218,6 @@ class ReportData(Part):
     max_false_positive_rate: Score | None = None
     models: list[ModelScore] = Field(default_factory=list)
     chosen: str | None = Field(None, description="The model that was packed: best by validation")
-    best_baseline: str | None = Field(None, description="The ladder's best by validation")
     difference: PairedDifference | None = None
     findings: list[str] = Field(default_factory=list, description="What the reviews found")
     data: DataCard | None = None
@@ -237,10 +233,22 @@ class ReportData(Part):
 
     @model_validator(mode="after")
     def _named_models_were_tested(self) -> "ReportData":
-        for name in (self.chosen, self.best_baseline):
+        compared = None if self.difference is None else self.difference.baseline
+        for name in (self.chosen, compared):
             if name is not None and self.model(name) is None:
                 raise ValueError(f"{name!r} is not among the tested models")
         return self
+
+    @property
+    def best_baseline(self) -> ModelScore | None:
+        """What the chosen model is compared with; itself, if it is of the ladder and its best."""
+        if self.difference is not None:
+            return self.model(self.difference.baseline)
+        chosen = self.model(self.chosen)
+        if chosen is not None and chosen.baseline:
+            return chosen
+        ladder = [model for model in self.models if model.baseline]
+        return max(ladder, key=lambda model: model.macro_f1, default=None)
 
     def model(self, name: str | None) -> ModelScore | None:
         """The scores of the model of that name; None if there is none."""

@@ -9,7 +9,6 @@ Level = Literal["good", "warning", "bad", "open"]
 
 _UNFINISHED = {
     "done": "No model was tested.",
-    "target_missed": "No model reached the target on validation; none was tested.",
     "paused": "Paused: no model has been tested yet.",
     "refused": "Refused: the run was ended before any model was tested.",
     "failed": "Failed: a step went wrong before any model was tested.",
@@ -62,8 +61,8 @@ def _score(model: ModelScore, report: ReportData) -> str:
     """``cnn reaches macro-F1 0.908 (95 % interval 0.897 to 0.919), 0.022 better than ...``"""
     said = f"{model.name} reaches macro-F1 {model.macro_f1:.3f}"
     said += f" (95 % interval {model.low:.3f} to {model.high:.3f})"
-    best = report.model(report.best_baseline)
-    if report.difference and report.difference.baseline != model.name:
+    best = report.best_baseline
+    if report.difference is not None:
         return f"{said}, {against_baseline(report.difference)}."
     if best is None:
         return f"{said}; no baseline was trained to compare it with."

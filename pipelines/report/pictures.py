@@ -66,7 +66,7 @@ def data_uri(draw: Draw, theme: Theme) -> str:
 
 
 def ladder(models: Sequence[ModelScore], chosen: str | None, target: float | None) -> Draw:
-    """Macro-F1 and interval of every model, best on top; the chosen in colour, the target dashed."""
+    """Macro-F1 and interval of every model, best on top; the chosen in colour, target dashed."""
     ordered = sorted(models, key=lambda model: model.macro_f1)
 
     def draw(theme: Theme) -> Any:
@@ -172,18 +172,18 @@ def learning(curves: LearningCurves) -> Draw:
 
 
 def strips(study: FewLabelStudy) -> Draw:
-    """Every draw of every model as a dot; mean and one standard deviation as a cross bar."""
+    """Mean, standard deviation and extremes of every model over its draws, each draw a dot."""
     ordered = sorted(study.models, key=lambda model: model.mean)
 
     def draw(theme: Theme) -> Any:
         figure, axes = _figure(theme, _WIDTH, 0.8 + 0.4 * len(ordered))
         for height, model in enumerate(ordered):
-            offsets = [
-                height - 0.22 + 0.44 * (index * _GOLDEN % 1) for index in range(len(model.scores))
-            ]
-            axes.plot(model.scores, offsets, ".", color=theme.accent, alpha=0.7, markersize=6)
-            low, high = model.mean - model.spread, model.mean + model.spread
-            axes.plot([low, high], [height, height], color=theme.ink, linewidth=1.4)
+            spread = [height - 0.22 + 0.44 * (i * _GOLDEN % 1) for i in range(len(model.scores))]
+            axes.plot(model.scores, spread, ".", color=theme.accent, alpha=0.7, markersize=6)
+            level = [height, height]
+            axes.plot([model.min, model.max], level, color=theme.muted, linewidth=1)
+            low, high = model.mean - model.std, model.mean + model.std
+            axes.plot([low, high], level, color=theme.ink, linewidth=2.4)
             axes.plot(model.mean, height, "|", color=theme.ink, markersize=15, markeredgewidth=2.2)
         axes.set_yticks(range(len(ordered)), [visible(model.model, _LABEL) for model in ordered])
         axes.set_ylim(-0.6, len(ordered) - 0.4)

@@ -4,7 +4,7 @@ from pipelines.report.data import Audit, HealthSummary, ReportData
 from pipelines.report.html import Cell, Figure, Markup, badge, bullets, element, join, table
 
 SIDES = ("train", "validation", "test")
-_VERDICT_LEVELS = {"ok": "good", "suspicious": "warning", "shortcut": "bad"}
+_VERDICT_LEVELS = {"shortcut": "bad", "weak": "warning", "none": "good"}
 
 
 def audit(report: ReportData) -> Markup:

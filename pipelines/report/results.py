@@ -123,23 +123,21 @@ def few_labels(report: ReportData) -> Markup:
         return Markup()
     study = report.few_labels
     ordered = sorted(study.models, key=lambda model: -model.mean)
-    rows: list[list[Cell]] = [
-        [m.model, m.mean, m.spread, min(m.scores), max(m.scores), len(m.scores)] for m in ordered
-    ]
-    words = "; ".join(f"{m.model} {m.mean:.3f} ± {m.spread:.3f}" for m in ordered)
+    rows: list[list[Cell]] = [[m.model, m.mean, m.std, m.min, m.max] for m in ordered]
+    words = "; ".join(f"{m.model} {m.mean:.3f} ± {m.std:.3f}" for m in ordered)
     return join(
         [
             element(
                 "p",
-                f"Each model was trained on {study.per_class:,} labelled rows of each class, drawn "
-                "anew each time. The spread is what one lucky or unlucky draw can do.",
+                f"Each model was trained on {study.per_class:,} labelled rows of each class, drawn anew "
+                f"{study.draws:,} times. The spread is what one lucky or unlucky draw can do.",
             ),
             picture(
                 pictures.strips(study),
                 f"Mean {study.metric} over draws: {words}.",
-                "Every draw is a dot; the cross is mean and standard deviation.",
+                "Upright: the mean. Thick: one standard deviation. Thin: lowest to highest draw.",
             ),
-            table(["model", f"mean {study.metric}", "std", "min", "max", "draws"], rows),
+            table(["model", f"mean {study.metric}", "std", "min", "max"], rows),
         ]
     )
 

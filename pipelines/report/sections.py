@@ -45,7 +45,7 @@ def _tiles(report: ReportData) -> Markup:
     tiles = []
     if model := report.model(report.chosen):
         tiles.append(_tile("macro-F1", model.macro_f1, f"{model.low:.3f} to {model.high:.3f}"))
-    if best := report.model(report.best_baseline):
+    if best := report.best_baseline:
         tiles.append(_tile("best baseline", best.macro_f1, best.name))
     if split := report.split:
         test = split.sides.get("test", SideSize(rows=0, groups=0))

@@ -7,10 +7,11 @@ import pytest
 
 from pipelines.report import data as d
 
-NAMES = (
-    "BitTorrent Cridex FTP Facetime Geodo Gmail Htbot Miuref MySQL Neris Nsis-ay Outlook SMB Shifu "
-    "Skype Tinba Virut Weibo WorldOfWarcraft Zeus"
-).split()
+NAMES = [
+    *("BitTorrent", "Cridex", "FTP", "Facetime", "Geodo", "Gmail", "Htbot", "Miuref", "MySQL"),
+    *("Neris", "Nsis-ay", "Outlook", "SMB", "Shifu", "Skype", "Tinba", "Virut", "Weibo"),
+    *("WorldOfWarcraft", "Zeus"),
+]
 
 Make = Callable[[int], d.ReportData]
 
@@ -40,7 +41,6 @@ def report(classes: int) -> d.ReportData:
         target=0.9,
         models=MODELS,
         chosen="cnn",
-        best_baseline="random_forest",
         difference=d.PairedDifference(
             baseline="random_forest", difference=0.022, low=0.011, high=0.034
         ),
@@ -143,7 +143,7 @@ def per_class(names: list[str], table: list[list[int]]) -> list[d.ClassScore]:
 def score(name: str, f1: float, half: float, accuracy: float, rate: float) -> d.ModelScore:
     return d.ModelScore(
         name=name, macro_f1=f1, low=f1 - half, high=f1 + half, accuracy=accuracy,
-        rows_per_second=rate, false_positive_rate=0.02 * (1 - f1),
+        rows_per_second=rate, baseline=name != "cnn", false_positive_rate=0.02 * (1 - f1),
     )  # fmt: skip
 
 
@@ -158,14 +158,16 @@ MODELS = [
 ]
 
 AUDIT = [
-    d.AuditRow(field=field, group=group, accuracy=accuracy, majority=0.067, verdict=verdict, masked=masked)
+    d.AuditRow(
+        field=field, group=group, accuracy=accuracy, majority=0.067, verdict=verdict, masked=masked
+    )
     for field, group, accuracy, verdict, masked in (
         ("src_mac", "macs", 0.993, "shortcut", True),
         ("dst_ip", "addresses", 0.981, "shortcut", True),
-        ("src2dst_ttl", "ttl", 0.617, "suspicious", True),
-        ("packet_length[0]", "sizes", 0.443, "suspicious", False),
-        ("dst_port", "ports", 0.491, "suspicious", True),
-        ("protocol", "protocol", 0.121, "ok", False),
+        ("src2dst_ttl", "ttl", 0.617, "weak", True),
+        ("packet_length[0]", "sizes", 0.443, "weak", False),
+        ("dst_port", "ports", 0.491, "weak", True),
+        ("protocol", "protocol", 0.121, "none", False),
     )
 ]  # fmt: skip
 
