@@ -13,8 +13,14 @@ import pyarrow as pa
 from pydantic import BaseModel, Field
 
 from pipelines.datasets.audit_fields import RawField, blamed_group, raw_fields
-from pipelines.datasets.duplicates import Duplicates, duplicate_advice, find_duplicates
-from pipelines.datasets.fields import COLUMN, DEFAULT_MASKS
+from pipelines.datasets.duplicates import (
+    CaptureReplays,
+    ClassDuplicates,
+    duplicate_advice,
+    find_duplicates,
+    find_replays,
+)
+from pipelines.datasets.fields import COLUMN, DEFAULT_MASKS, is_captured
 from pipelines.datasets.groups import named
 from pipelines.datasets.keys import Codes, text_codes
 from pipelines.datasets.split_manifest import Split
@@ -47,7 +53,9 @@ class Audit(BaseModel):
     verdict: Literal["clean", "shortcut"] = Field(description="shortcut: an unmasked one exists")
     masks: list[str]
     fields: list[FieldAudit] = Field(description="Highest accuracy first")
-    duplicates: Duplicates
+    duplicate_of: Literal["payload", "record"] = Field(description="What was compared")
+    duplicates: list[ClassDuplicates] = Field(description="Across sides, a row a class of test")
+    replays: list[CaptureReplays] = Field(description="On any side, captures that repeat rows")
     advice: list[str] = Field(description="What to mask, drop or keep in mind, one sentence each")
 
     @property
@@ -75,14 +83,16 @@ def audit(
         audited.append(audit_field(raw, rows, labels, known, test, masks))
     progress("auditing fields", len(fields), len(fields), "fields")
     audited.sort(key=lambda row: (-row.accuracy, row.name))
-    found = find_duplicates(rows, known, test)
+    duplicates, replays = find_duplicates(rows, known, test), find_replays(rows)
     exposed = [row for row in audited if row.verdict == "shortcut" and not row.masked]
     return Audit(
         verdict="shortcut" if exposed else "clean",
         masks=list(masks),
         fields=audited,
-        duplicates=found,
-        advice=[*field_advice(exposed), *duplicate_advice(found)],
+        duplicate_of="payload" if is_captured(rows.schema) else "record",
+        duplicates=duplicates,
+        replays=replays,
+        advice=[*field_advice(exposed), *duplicate_advice(duplicates, replays)],
     )
 
 

@@ -57,13 +57,12 @@ def find_captures(root: Path) -> CaptureSource | None:
     A capture is a file that says so by its first bytes or by its suffix. Links that leave ``root``
     are not followed and files that cannot be read are not read; warnings name both.
     """
-    paths = [root] if root.is_file() else list(walk(root))
     captures: dict[str, Path] = {}
-    foreign, unreadable, found = [], [], False
-    for path in paths:
-        name = path.name if path == root else str(path.relative_to(root))
-        name = PurePosixPath(name.encode("utf-8", "backslashreplace").decode()).as_posix()
-        if not path.resolve().is_relative_to(root.resolve()):
+    unreadable: list[str] = []
+    foreign, found = [], False
+    for path in [root] if root.is_file() else walk(root, unreadable):
+        name = printable(path.name if path == root else str(path.relative_to(root)))
+        if not path.is_file() or not path.resolve().is_relative_to(root.resolve()):
             foreign.append(name)
             continue
         try:
@@ -76,21 +75,29 @@ def find_captures(root: Path) -> CaptureSource | None:
             found = found or real
     warnings = []
     if foreign:
-        warnings.append(f"Links that leave the source were not followed: {named(foreign)}.")
+        warnings.append(f"Links out of the source or to no file were left out: {named(foreign)}.")
     if unreadable:
-        warnings.append(f"{len(unreadable)} files cannot be read: {named(unreadable)}.")
+        warnings.append(f"Not allowed to read, or damaged on disk: {named(unreadable)}.")
     return CaptureSource(root, captures, warnings) if found else None
 
 
-def walk(root: Path) -> Iterator[Path]:
-    """Files and links below ``root``, sorted, without hidden ones; linked folders as links."""
-    for parent, folders, files in os.walk(root):
+def walk(root: Path, unreadable: list[str]) -> Iterator[Path]:
+    """Files and links below ``root``, sorted, without hidden ones; a linked folder is one link.
+
+    Folders that cannot be read are appended to ``unreadable``.
+    """
+    for parent, folders, files in os.walk(root, onerror=lambda e: unreadable.append(str(e))):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         links = [name for name in folders if Path(parent, name).is_symlink()]
         for name in sorted([*files, *links]):
             path = Path(parent, name)
             if not name.startswith(".") and (path.is_file() or path.is_symlink()):
                 yield path
+
+
+def printable(name: str) -> str:
+    """A relative path with forward slashes, and with bytes that are no text spelled out."""
+    return PurePosixPath(name.encode("utf-8", "backslashreplace").decode()).as_posix()
 
 
 def named_like_capture(path: Path) -> bool:

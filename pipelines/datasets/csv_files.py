@@ -75,7 +75,9 @@ def recognise(path: Path) -> CsvFile | None:
         return None
     for delimiter in DELIMITERS:
         rows = first_rows(text, delimiter)
-        if len(rows) > 1 and len(rows[0]) > 1 and len(rows[0]) == len(rows[1]):
+        alike = len(rows) > 1 and len(rows[0]) == len(rows[1])
+        header_only = len(rows) == 1 and ".csv" in path.suffixes
+        if rows and len(rows[0]) > 1 and (alike or header_only):
             return classify(path, delimiter, rows)
     return None
 

@@ -1,7 +1,5 @@
 """Rows that repeat others: on two sides of a split they test memory, anywhere they are replays."""
 
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -26,6 +24,14 @@ class Repeated(BaseModel):
         """The part that is repeated; 0 where no row could be."""
         return self.duplicates / self.of if self.of else 0.0
 
+    @property
+    def mostly(self) -> bool:
+        """Whether most rows, and more than one, are repeated."""
+        return self.duplicates > 1 and self.share >= MOSTLY
+
+    def __str__(self) -> str:
+        return f"{self.duplicates} of {self.of}"
+
 
 class ClassDuplicates(Repeated):
     """Test rows of a class that repeat a row of the class on the training sides."""
@@ -40,42 +46,40 @@ class CaptureReplays(Repeated):
     label: str
 
 
-class Duplicates(BaseModel):
-    """What repeats what: payload bytes and lengths in captures, feature values in tables."""
+def repeat_keys(rows: pa.Table) -> tuple[Codes, npt.NDArray[np.bool_]]:
+    """What makes rows of one class repeats of each other, and which rows can be one.
 
-    of: Literal["payload", "record"]
-    across_sides: list[ClassDuplicates] = Field(description="Every class of test, worst first")
-    within_captures: list[CaptureReplays] = Field(description="Captures with any, worst first")
+    Captures: the payload bytes with their lengths, of rows that carry any. Tables: the values.
+    """
+    _, labels = text_codes(rows, "label")
+    if not is_captured(rows.schema):
+        return combine(array_codes(numbers(rows, "flow")), labels), np.ones(rows.num_rows, bool)
+    carries = np.any(matrix(rows, "payload_length") > 0, axis=1)
+    return combine(payload_codes(rows), labels), carries
 
 
-def find_duplicates(rows: pa.Table, known: Codes, test: Codes) -> Duplicates:
-    """Count repeated rows. ``known`` and ``test`` are positions of rows on the two sides."""
+def find_duplicates(rows: pa.Table, known: Codes, test: Codes) -> list[ClassDuplicates]:
+    """Every class of test, worst first. ``known`` and ``test``: positions of rows of two sides."""
     classes, labels = text_codes(rows, "label")
-    captured = is_captured(rows.schema)
-    keys = combine(payload_codes(rows) if captured else array_codes(numbers(rows, "flow")), labels)
-    counts = np.ones(rows.num_rows, bool)
-    if captured:
-        counts = np.any(matrix(rows, "payload_length") > 0, axis=1)
-    known, test = known[counts[known]], test[counts[test]]
+    keys, able = repeat_keys(rows)
+    known, test = known[able[known]], test[able[test]]
     repeated = np.isin(keys[test], keys[known])
-    across = [
+    found = [
         ClassDuplicates(label=classes[label], duplicates=duplicates, of=of)
         for label, duplicates, of in tally(labels[test], repeated)
     ]
-    return Duplicates(
-        of="payload" if captured else "record",
-        across_sides=sorted(across, key=lambda row: (-row.share, -row.duplicates, row.label)),
-        within_captures=find_replays(rows, keys, np.flatnonzero(counts)),
-    )
+    return sorted(found, key=lambda row: (-row.share, -row.duplicates, row.label))
 
 
-def find_replays(rows: pa.Table, keys: Codes, counted: Codes) -> list[CaptureReplays]:
-    """Count, for every capture and class, the counted rows whose key an earlier one had."""
+def find_replays(rows: pa.Table) -> list[CaptureReplays]:
+    """Every capture and class with a row that repeats an earlier one of its class, worst first."""
     classes, labels = text_codes(rows, "label")
     captures, capture = text_codes(rows, "capture")
-    later = np.ones(len(counted), bool)
-    later[np.unique(keys[counted], return_index=True)[1]] = False
-    pairs = capture[counted] * len(classes) + labels[counted]
+    keys, able = repeat_keys(rows)
+    places = np.flatnonzero(able)
+    later = np.ones(len(places), bool)
+    later[np.unique(keys[places], return_index=True)[1]] = False
+    pairs = capture[places] * len(classes) + labels[places]
     replays = [
         CaptureReplays(
             capture=captures[pair // len(classes)],
@@ -96,15 +100,15 @@ def tally(codes: Codes, repeated: npt.NDArray[np.bool_]) -> list[tuple[int, int,
     return [(int(code), int(counts[code]), int(totals[code])) for code in np.flatnonzero(totals)]
 
 
-def duplicate_advice(found: Duplicates) -> list[str]:
+def duplicate_advice(duplicates: list[ClassDuplicates], replays: list[CaptureReplays]) -> list[str]:
     """Name the classes whose test rows are mostly duplicates, and the captures that are replays."""
     advice = []
-    memory = [row for row in found.across_sides if row.share >= MOSTLY and row.duplicates > 1]
+    memory = [f"{row.label} ({row})" for row in duplicates if row.mostly]
     if memory:
-        names = named([f"{row.label} ({row.duplicates} of {row.of})" for row in memory])
-        advice.append(f"Test rows that mostly repeat training rows, so they test memory: {names}.")
-    replays = [row for row in found.within_captures if row.share >= MOSTLY and row.duplicates > 1]
-    if replays:
-        names = named([f"{row.capture} ({row.duplicates} of {row.of})" for row in replays])
-        advice.append(f"Captures that mostly replay one {found.of} again and again: {names}.")
+        advice.append(
+            f"Test rows that mostly repeat training rows, so they test memory: {named(memory)}."
+        )
+    again = [f"{row.capture} ({row})" for row in replays if row.mostly]
+    if again:
+        advice.append(f"Captures that mostly repeat rows of their own class: {named(again)}.")
     return advice

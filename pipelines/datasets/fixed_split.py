@@ -51,7 +51,7 @@ def fixed_split(
     side = np.full(len(grouping.names), TRAIN, np.int8)
     side[grouping.of_row[kept.num_rows :]] = TEST
     order = shuffled(len(grouping.names), seed)
-    side = with_validation(side, order, grouping, validation)
+    side = with_validation(side, order, grouping.members, validation)
     warnings = [f"{left_out} rows of the source are in the test source too: not trained on."]
     return rows, finish(
         rows,

@@ -13,6 +13,7 @@ from pipelines.errors import InputError
 
 Group = Literal["flow", "capture"]
 NAMED = 8
+REAL_CLOCK_NS = 315_532_800_000_000_000  # 1980: no capture is older
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,32 @@ def time_order(rows: pa.Table, grouping: Grouping) -> Codes:
     first = np.full(len(grouping.names), np.iinfo(np.int64).max)
     np.minimum.at(first, grouping.of_row, numbers(rows, "first_seen_ns"))
     return ranks(np.argsort(first, kind="stable"))
+
+
+def time_strata(rows: pa.Table, grouping: Grouping) -> tuple[list[Codes], list[str]]:
+    """The groups among which the latest are held out: those of a class, and warnings.
+
+    Clocks that begin near 1970 count from some start of their own, so the times of such captures
+    do not compare; a class that has them among others falls into one stratum for each capture.
+    """
+    names, capture = text_codes(rows, "capture")
+    first = np.full(len(names), np.iinfo(np.int64).max)
+    np.minimum.at(first, capture, numbers(rows, "first_seen_ns"))
+    capture_of = np.zeros(len(grouping.names), np.int64)
+    capture_of[grouping.of_row] = capture
+    strata, mixed = [], []
+    for label, groups in zip(grouping.classes, grouping.members, strict=True):
+        captures = np.unique(capture_of[groups])
+        if len(captures) > 1 and first[captures].min() < REAL_CLOCK_NS:
+            mixed.append(label)
+            strata += [groups[capture_of[groups] == number] for number in captures]
+        else:
+            strata.append(groups)
+    warnings = [
+        f"Some clocks start near 1970 and do not compare, so each capture was cut by its own "
+        f"time in: {named(mixed)}."
+    ]
+    return strata, warnings if mixed else []
 
 
 def shuffled(count: int, seed: int) -> Codes:

@@ -58,14 +58,16 @@ def load_source(
         loaded = load_captures(source, label, granularity, settings or FlowSettings(), progress)
     else:
         loaded = load_table(source, label, columns, progress)
-    check_classes(path, loaded.rows, least_classes)
+    check_classes(path, loaded, least_classes)
     return LoadedSource(loaded.rows, loaded.health, [*loaded.warnings, *look_alikes(loaded.rows)])
 
 
 def find_source(path: Path) -> CaptureSource | TableSource:
     """The captures at ``path``, else the table. Raises InputError if there is neither."""
-    if not path.exists():
-        raise InputError(f"There is no {path}.", "Check data.source.")
+    try:
+        path.stat()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from error
     source = find_captures(path) or find_table(path)
     if source is None:
         empty = path.is_dir() and not any(path.iterdir())
@@ -76,14 +78,15 @@ def find_source(path: Path) -> CaptureSource | TableSource:
     return source
 
 
-def check_classes(path: Path, rows: pa.Table, least: int) -> None:
+def check_classes(path: Path, loaded: LoadedSource, least: int) -> None:
     """Raise InputError unless there are rows, of enough classes."""
-    classes, _ = text_codes(rows, "label")
+    classes, _ = text_codes(loaded.rows, "label")
     if not classes:
-        raise InputError(f"{path} holds no labelled traffic.", "See the warnings of its health.")
+        why = " ".join(loaded.warnings) or "Give a source with rows."
+        raise InputError(f"{path} holds no labelled row.", why)
     if len(classes) < least:
         raise InputError(
-            f"All {rows.num_rows} rows of {path} are of one class, {classes[0]!r}.",
+            f"All {loaded.rows.num_rows} rows of {path} are of one class, {classes[0]!r}.",
             "Add traffic of another class, or take the class from elsewhere (data.label).",
         )
 

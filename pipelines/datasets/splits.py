@@ -5,7 +5,7 @@ give the last share of each class to test and the last share of what is left to 
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from pipelines.datasets.groups import (
     named,
     shuffled,
     time_order,
+    time_strata,
 )
 from pipelines.datasets.keys import Codes, text_codes
 from pipelines.datasets.split_manifest import (
@@ -33,6 +34,7 @@ from pipelines.datasets.split_manifest import (
 from pipelines.errors import InputError
 
 By = Literal["time", "capture", "flow", "row"]
+WAYS: tuple[By, ...] = get_args(By)
 TRAIN, VALIDATION, TEST = range(len(SIDES))
 VALIDATION_SHARE = 0.2
 
@@ -54,20 +56,27 @@ def make_split(
     only, or classes so small that nothing is left to test.
     """
     check_shares(test, validation)
+    if by not in WAYS:
+        raise InputError(f"{by!r} is no way to split.", f"There are: {', '.join(WAYS)}.")
     grouping = group_rows(rows, "capture" if by == "capture" else "flow")
     if by == "capture":
         refuse_single_captures(grouping)
-    order = time_order(rows, grouping) if by == "time" else shuffled(len(grouping.names), seed)
-    on_test = last_share(order, grouping.members, test)
+    warnings: list[str] = []
+    if by == "time":
+        order = time_order(rows, grouping)
+        strata, warnings = time_strata(rows, grouping)
+    else:
+        order, strata = shuffled(len(grouping.names), seed), grouping.members
+    on_test = last_share(order, strata, test)
     side = np.where(on_test, np.int8(TEST), np.int8(TRAIN))
-    side = with_validation(side, order, grouping, validation)
+    side = with_validation(side, order, strata, validation)
     if not on_test.any():
         raise InputError(
             f"No class has two {grouping.column} groups, so nothing can be held out for test.",
             "Give more captures, or a separate test source.",
         )
     name = "flow" if by == "row" else by
-    return finish(rows, grouping, side[grouping.of_row], name, test, validation, seed)
+    return finish(rows, grouping, side[grouping.of_row], name, test, validation, seed, warnings)
 
 
 def sample_draws(
@@ -106,10 +115,10 @@ def check_shares(test: float, validation: float) -> None:
 
 
 def with_validation(
-    side: npt.NDArray[np.int8], rank: Codes, grouping: Grouping, share: float
+    side: npt.NDArray[np.int8], rank: Codes, strata: list[Codes], share: float
 ) -> npt.NDArray[np.int8]:
-    """Move the last ``share`` of each class's train groups to validation."""
-    left = [groups[side[groups] == TRAIN] for groups in grouping.members]
+    """Move the last ``share`` of each stratum's train groups to validation."""
+    left = [groups[side[groups] == TRAIN] for groups in strata]
     return np.where(last_share(rank, left, share), np.int8(VALIDATION), side)
 
 
