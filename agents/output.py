@@ -90,7 +90,10 @@ def run_output(run: RunFolder, state: State, pending: Plan | None) -> RunOutput:
         error=record.get("error"),
         findings=findings(state),
         split=_split(run, numbers.get("split_rows"), artifacts.get("split")),
-        audit=[AuditOutput(**{k: row[k] for k in AuditOutput.model_fields}) for row in audit.get("rows", [])],
+        audit=[
+            AuditOutput(**{key: row[key] for key in AuditOutput.model_fields})
+            for row in audit.get("fields", [])
+        ],
         duplicates=[DuplicateOutput(**row) for row in duplicates(audit)],
         models=[ModelOutput(**row) for row in tested.get("models", [])],
         best=tested.get("best"),

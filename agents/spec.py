@@ -28,8 +28,8 @@ class SplitSpec(SpecPart):
 
 
 class SampleSpec(SpecPart):
-    per_class: int = Field(ge=1)
-    """Labelled rows drawn of each class."""
+    per_class: int = Field(ge=2)
+    """Labelled rows drawn of each class; two at least, so that one can check the other."""
     draws: int = Field(20, ge=2, le=1000)
     """How many times; the spread over draws is the interval."""
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from pipelines.datasets.fields import DEFAULT_MASKS
+from pipelines.datasets.fields import DEFAULT_MASKS, check_masks
 from pipelines.errors import InputError
 from pipelines.store.files import canonical_json, write_atomic
 from tools.requirements import count_classes, no_cost
@@ -110,13 +110,13 @@ def _audit(params: AuditParams, context: ToolContext) -> ToolResult:
     from pipelines.store.rows import read_rows
 
     rows = read_rows(context.artifact("split_rows"))
-    found = audit(rows, Split.load(context.artifact("split")), params.masks)
+    split = Split.load(context.artifact("split"))
+    found = audit(rows, split, check_masks(params.masks), context.progress)
     values = found.model_dump(mode="json")
     digest = context.store.make(
         lambda folder: write_atomic(folder / "audit.json", canonical_json(values))
     )
-    numbers = {"masks": params.masks, **values}
-    return ToolResult(artifacts={"audit": digest}, numbers=numbers, work=rows.num_rows)
+    return ToolResult(artifacts={"audit": digest}, numbers=values, work=rows.num_rows)
 
 
 def by_rows(tool: str) -> Any:

@@ -121,12 +121,52 @@ def _few_labels(params: FewLabelParams, context: ToolContext) -> ToolResult:
         progress=context.progress,
     )
     values = study.model_dump(mode="json")
+    scores = {name: model["out_of_fold_macro_f1"] for name, model in values["models"].items()}
+    first = rows.take(draws[0])
     artifacts = {
         "few_labels": context.store.make(
             lambda folder: write_atomic(folder / "few_labels.json", canonical_json(values))
-        )
+        ),
+        **{MODEL_PREFIX + name: _fit_on(first, name, params.masks, scores, context) for name in params.models},
     }
-    raise NotImplementedError
+    numbers = {
+        "validation": scores,
+        "best": values["best"],
+        "rows_per_draw": values["rows_per_draw"],
+        "test_rows": values["test_rows"],
+        "models": [_few_label_row(name, model) for name, model in values["models"].items()],
+    }
+    return ToolResult(artifacts=artifacts, numbers=numbers, work=params.draws * len(params.models))
+
+
+def _fit_on(
+    rows: Any, name: str, masks: list[str], scores: dict[str, float], context: ToolContext
+) -> str:
+    """A model fitted on one draw, so that the study can end in a detector too."""
+    from pipelines.models.registry import new_model
+    from pipelines.progress import silent
+
+    model = new_model(name)
+    model.fit(
+        rows,
+        rows["label"].to_pylist(),
+        masks=masks,
+        seed=context.seed,
+        validation=None,
+        progress=silent,
+    )
+    return _save(model, {"validation_macro_f1": scores[name], "curve": []}, context)
+
+
+def _few_label_row(name: str, model: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "macro_f1": model["macro_f1"]["mean"],
+        "ci": model["macro_f1"]["ci"],
+        "accuracy": model["accuracy"]["mean"],
+        "validation_macro_f1": model["out_of_fold_macro_f1"],
+        "draws": {"accuracy": model["accuracy"], "macro_f1": model["macro_f1"]},
+    }
 
 
 def _estimate_baselines(params: BaselineParams, context: ToolContext) -> Estimate:

@@ -2,12 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from pipelines.errors import InputError
 from pipelines.store.files import canonical_json, write_atomic
 from tools.spec import Estimate, Params, ToolContext, ToolResult, ToolSpec
+
+if TYPE_CHECKING:
+    from pipelines.datasets.description import ColumnMap, SourceDescription
 
 MEGABYTE = 1 << 20
 
@@ -36,17 +40,34 @@ class ImportParams(InspectParams):
     payload_bytes: int = Field(64, ge=1, le=1500, description="Payload bytes kept of each")
 
 
-def _files(params: InspectParams) -> list[Path]:
+def _describe(params: InspectParams) -> "SourceDescription":
     from pipelines.datasets.sources import describe_source
 
-    return [Path(f) for f in describe_source(Path(params.source), params.label).files]
+    return describe_source(Path(params.source), params.label, _column_map(params))
+
+
+def _column_map(params: InspectParams) -> "ColumnMap":
+    from pipelines.datasets.description import ColumnMap
+
+    try:
+        return ColumnMap.model_validate(params.columns or {})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in ("columns", *first["loc"]))
+        raise InputError(f"{place}: {first['msg'].lower()}.") from error
+
+
+def _files(params: InspectParams) -> list[Path]:
+    """Every file that the import reads: the captures or the table, and the labels.csv."""
+    found, source = _describe(params), Path(params.source)
+    folder = source if source.is_dir() else source.parent
+    files = [folder / file.path for file in found.files]
+    manifests = (folder / found.label, Path(found.label))
+    return files + [path for path in manifests if path.suffix == ".csv" and path.is_file()][:1]
 
 
 def _inspect(params: InspectParams, context: ToolContext) -> ToolResult:
-    from pipelines.datasets.sources import describe_source
-
-    found = describe_source(Path(params.source), params.label)
-    return ToolResult(numbers=found.model_dump(mode="json"))
+    return ToolResult(numbers=_describe(params).model_dump(mode="json"))
 
 
 def _record(params: RecordParams, context: ToolContext) -> ToolResult:
@@ -70,7 +91,15 @@ def _import(params: ImportParams, context: ToolContext) -> ToolResult:
         payload_bytes=params.payload_bytes,
     )
     source = Path(params.source)
-    loaded = load_source(source, params.label, params.granularity, settings, context.progress)
+    loaded = load_source(
+        source,
+        params.label,
+        params.granularity,
+        settings,
+        context.progress,
+        columns=_column_map(params),
+        least_classes=1 if params.name == "test_rows" else 2,
+    )
     health = [record.to_json() for record in loaded.health]
 
     def fill(folder: Path) -> None:
@@ -86,6 +115,7 @@ def _import(params: ImportParams, context: ToolContext) -> ToolResult:
         "health": _health_totals(health),
         "label": params.label,
         "granularity": params.granularity,
+        "warnings": loaded.warnings,
     }
     return ToolResult(artifacts={params.name: digest}, numbers=numbers, work=_size(params))
 

@@ -18,7 +18,7 @@ def _review(bench: Workbench, state: State) -> Review:
     if split["groups_on_two_sides"]:
         return Review(passed=False, findings=[*findings, "Split again."], back_to="cleaning")
     findings += split["warnings"]
-    open_groups = sorted({row["group"] for row in audit["rows"] if row["verdict"] == "shortcut" and not row["masked"]})
+    open_groups = sorted({row["group"] for row in audit["fields"] if row["verdict"] == "shortcut" and not row["masked"]})
     identifiers = [group for group in open_groups if group in DEFAULT_MASKS]
     if identifiers and bench.spec.data.masks is None:
         findings.append(f"Identifiers give the label away: mask {', '.join(identifiers)}.")

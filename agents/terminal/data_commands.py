@@ -18,8 +18,7 @@ from agents.terminal.options import (
     TestShare,
     Workspace,
 )
-from pipelines.datasets.fields import BEHAVIOUR, DEFAULT_MASKS
-from pipelines.errors import InputError
+from pipelines.datasets.fields import DEFAULT_MASKS, check_masks
 
 app = typer.Typer(
     help="Look at data, split it, audit it for shortcuts.",
@@ -134,11 +133,7 @@ def mask_list(text: str | None) -> list[str]:
     """
     if text is None:
         return list(DEFAULT_MASKS)
-    names = [name.strip() for name in text.split(",") if name.strip() not in ("", "none")]
-    known = (*DEFAULT_MASKS, *BEHAVIOUR)
-    if unknown := [name for name in names if name not in known]:
-        raise InputError(f"--masks: there is no field group {unknown[0]!r}.", f"They are: {', '.join(known)}.")
-    return names
+    return list(check_masks([name for name in map(str.strip, text.split(",")) if name not in ("", "none")]))
 
 
 def _print(result: dict[str, Any], as_json: bool, render: Any) -> None:

@@ -15,7 +15,7 @@ def propose(evidence: Evidence) -> Plan:
     """What to tell apart, from where, how well."""
     spec, source = evidence.spec, evidence.facts["source"]
     wishes = read_note(spec.goal)
-    classes = list(source["classes"])
+    classes = [found["name"] for found in source["classes"]]
     record = step(
         "record_requirements",
         metric=(spec.requirements.metric, "every class counts the same, however rare it is"),
@@ -35,7 +35,7 @@ def propose(evidence: Evidence) -> Plan:
         stage="requirements",
         planner=RULES,
         summary=f"Tell {len(classes) or 'the'} classes apart, labelled by {source['label']}: "
-        f"{source['label_reason']}.",
+        f"{source['reason']}.",
         steps=steps,
         questions=questions,
     )
@@ -120,7 +120,7 @@ def _import(evidence: Evidence, name: str, path: str, source: dict[str, Any], wi
         "import_rows",
         name=(name, "the rows to learn from" if name == "rows" else "the rows to test on"),
         source=(path, "set in the spec"),
-        label=(source["label"], source["label_reason"]),
+        label=(source["label"], source["reason"]),
         granularity=(granularity, f"one row a {granularity}"),
         columns=(spec.data.columns, "set in the spec" if spec.data.columns else "none given"),
     )

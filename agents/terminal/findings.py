@@ -1,0 +1,127 @@
+"""The findings that several commands print: sides, proof, audit, models, health."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from agents.terminal.sanitize import safe_text
+from agents.terminal.tables import Cell, Column, print_table, say, title
+
+_VERDICT_STYLES = {"shortcut": "red", "weak": "yellow", "none": "green"}
+_MOST_NAMED = 10
+
+Numbers = Mapping[str, Any]
+
+
+def print_sides(rows: Mapping[str, int], groups: Mapping[str, int], console: Console) -> None:
+    """How many rows and split groups each side holds."""
+    columns = [Column("side"), Column("rows", number=True), Column("groups", number=True)]
+    print_table(console, columns, [[side, rows[side], groups[side]] for side in rows])
+
+
+def print_proof(straddling: int, console: Console) -> None:
+    """Whether the split is clean."""
+    if straddling:
+        say(
+            console,
+            f"{straddling:,} groups are on two sides: no score on this split counts.",
+            "red",
+        )
+    else:
+        say(console, "No group is on two sides.", "green")
+
+
+def print_fields(fields: Sequence[Numbers], console: Console, all_fields: bool = False) -> None:
+    """Fields of the audit, strongest first; unless ``all_fields``, only those that say something."""
+    telling = [row for row in fields if all_fields or row["verdict"] != "none"]
+    named = telling if all_fields else telling[:_MOST_NAMED]
+    columns = [
+        Column("field"),
+        Column("accuracy", number=True),
+        Column("majority", number=True, spare=True),
+        Column("group", spare=True),
+        Column("verdict"),
+        Column("models"),
+    ]
+    rows: list[list[Cell]] = [
+        [
+            row["name"],
+            row["accuracy"],
+            row["majority"],
+            row["group"],
+            safe_text(row["verdict"], _VERDICT_STYLES.get(row["verdict"], "")),
+            "masked" if row["masked"] else "see it",
+        ]
+        for row in named
+    ]
+    exposed = [i for i, r in enumerate(named) if r["verdict"] == "shortcut" and not r["masked"]]
+    if rows:
+        print_table(console, columns, rows, frozenset(exposed))
+    if rest := len(fields) - len(named):
+        say(console, f"{rest:,} more fields, none of which tells more than these.", "dim")
+
+
+def print_models(models: Sequence[Numbers], best: str | None, console: Console) -> None:
+    """Models on the test side, best first; the one that was chosen is marked."""
+    ordered = sorted(models, key=lambda row: -row["macro_f1"])
+    columns = [
+        Column("model"),
+        Column("macro-F1", number=True),
+        Column("95 % interval"),
+        Column("accuracy", number=True, spare=True),
+        Column("false pos.", number=True, spare=True),
+        Column("rows/s", number=True, spare=True),
+    ]
+    rows: list[list[Cell]] = [
+        [
+            f"{'*' if row['name'] == best else ' '} {row['name']}",
+            row["macro_f1"],
+            f"{row['ci'][0]:.3f} to {row['ci'][1]:.3f}",
+            row["accuracy"],
+            _percent(row.get("false_positive_rate")),
+            _whole(row.get("rows_per_second")),
+        ]
+        for row in ordered
+    ]
+    chosen = [i for i, row in enumerate(ordered) if row["name"] == best]
+    print_table(console, columns, rows, frozenset(chosen))
+    if chosen:
+        say(console, "* chosen, by the validation side", "dim")
+
+
+def print_health(records: Sequence[Numbers], console: Console) -> None:
+    """What was read from all captures together; reasons and the first corrupt records."""
+    totals = {
+        key: sum(record[key] for record in records)
+        for key in ("packets", "bytes", "truncated", "corrupt")
+    }
+    skipped = sum(sum(record["skipped"].values()) for record in records)
+    title(console, "Health of the captures")
+    say(
+        console,
+        f"{len(records):,} captures, {totals['packets']:,} packets, {totals['bytes'] / 1e6:,.1f} MB "
+        f"read; {totals['truncated']:,} packets truncated, {skipped:,} skipped, "
+        f"{totals['corrupt']:,} records corrupt.",
+    )
+    reasons: dict[str, int] = {}
+    for record in records:
+        for reason, count in record["skipped"].items():
+            reasons[reason] = reasons.get(reason, 0) + count
+    if reasons:
+        rows = sorted(reasons.items(), key=lambda item: -item[1])
+        print_table(console, [Column("skipped because"), Column("packets", number=True)], rows)
+    corrupt = [(record["file"], found) for record in records for found in record["corrupt_records"]]
+    for name, found in corrupt[:_MOST_NAMED]:
+        say(console, f"- {name} at byte {found['offset']:,}: {found['reason']}", "yellow")
+    if totals["corrupt"] > _MOST_NAMED:
+        say(console, f"- and {totals['corrupt'] - _MOST_NAMED:,} more; --json names them", "yellow")
+
+
+def _percent(share: float | None) -> Text | None:
+    return None if share is None else Text(f"{share:.2%}")
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else round(number)
