@@ -24,17 +24,14 @@ def print_sides(rows: Mapping[str, int], groups: Mapping[str, int], console: Con
 def print_proof(straddling: int, console: Console) -> None:
     """Whether the split is clean."""
     if straddling:
-        say(
-            console,
-            f"{straddling:,} groups are on two sides: no score on this split counts.",
-            "red",
-        )
+        words = f"{straddling:,} groups are on two sides: no score on this split counts."
+        say(console, words, "red")
     else:
         say(console, "No group is on two sides.", "green")
 
 
 def print_fields(fields: Sequence[Numbers], console: Console, all_fields: bool = False) -> None:
-    """Fields of the audit, strongest first; unless ``all_fields``, only those that say something."""
+    """Fields of the audit, strongest first: all of them, or those that say something."""
     telling = [row for row in fields if all_fields or row["verdict"] != "none"]
     named = telling if all_fields else telling[:_MOST_NAMED]
     columns = [
@@ -101,8 +98,8 @@ def print_health(records: Sequence[Numbers], console: Console) -> None:
     title(console, "Health of the captures")
     say(
         console,
-        f"{len(records):,} captures, {totals['packets']:,} packets, {totals['bytes'] / 1e6:,.1f} MB "
-        f"read; {totals['truncated']:,} packets truncated, {skipped:,} skipped, "
+        f"{len(records):,} captures, {totals['packets']:,} packets, "
+        f"{totals['bytes'] / 1e6:,.1f} MB read; {totals['truncated']:,} packets truncated, {skipped:,} skipped, "
         f"{totals['corrupt']:,} records corrupt.",
     )
     reasons: dict[str, int] = {}

@@ -129,8 +129,8 @@ def few_labels(report: ReportData) -> Markup:
         [
             element(
                 "p",
-                f"Each model was trained on {study.per_class:,} labelled rows of each class, drawn anew "
-                f"{study.draws:,} times. The spread is what one lucky or unlucky draw can do.",
+                f"Each model was trained on {study.per_class:,} labelled rows of each class, drawn "
+                f"anew {study.draws:,} times. The spread is what one lucky or unlucky draw can do.",
             ),
             picture(
                 pictures.strips(study),

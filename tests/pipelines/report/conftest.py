@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from statistics import fmean, stdev
 
 import pytest
 
@@ -102,12 +103,8 @@ def report(classes: int) -> d.ReportData:
         ),
         few_labels=d.FewLabelStudy(
             per_class=10,
-            models=[
-                d.FewLabelDraws(
-                    model=name, scores=[mean + 0.04 * math.sin(7 * i) for i in range(20)]
-                )
-                for name, mean in (("random_forest", 0.916), ("cnn", 0.882), ("knn", 0.861))
-            ],
+            draws=20,
+            models=[draws("random_forest", 0.916), draws("cnn", 0.882), draws("knn", 0.861)],
         ),
         plans=PLANS,
         limits=[
@@ -126,6 +123,14 @@ def counts(classes: int) -> list[list[int]]:
         table[i][(i + 1) % classes] += 4 + (38 if i % 3 == 0 else 0)
         table[i][(i + 5) % classes] += i % 4
     return table
+
+
+def draws(model: str, middle: float) -> d.FewLabelDraws:
+    scores = [middle + 0.04 * math.sin(7 * i) for i in range(20)]
+    return d.FewLabelDraws(
+        model=model, mean=fmean(scores), std=stdev(scores), min=min(scores), max=max(scores),
+        scores=scores,
+    )  # fmt: skip
 
 
 def per_class(names: list[str], table: list[list[int]]) -> list[d.ClassScore]:
