@@ -1,0 +1,138 @@
+"""Detection: a packed detector over captures or a table, in bounded memory, one record a flow."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.capture import CaptureHealth, read_flows, read_packet_rows
+from pipelines.datasets.captures import find_captures
+from pipelines.datasets.csv_files import CsvFile, read_csv, typed
+from pipelines.datasets.description import no_such_column
+from pipelines.datasets.table_source import find_table
+from pipelines.datasets.tables import free_name
+from pipelines.errors import InputError
+from pipelines.operate.detector import Detector, DetectorManifest
+from pipelines.operate.eve import flow_records, packet_records, table_records
+from pipelines.progress import Progress, silent
+
+Record = dict[str, Any]
+Write = Callable[[pa.Table, np.ndarray, DetectorManifest], Iterator[Record]]
+
+# Enough rows that a prediction's fixed cost is small, few enough to hold with their records.
+BATCH_ROWS = 4096
+
+
+def detect(
+    detector: Detector,
+    source: Path,
+    *,
+    health: list[CaptureHealth] | None = None,
+    progress: Progress = silent,
+) -> Iterator[Record]:
+    """A verdict on every flow, packet or table record of ``source``, as ``eve.eve_line`` writes it.
+
+    ``source`` is a capture, a folder of captures, or a table, whichever the detector was trained
+    on. Flows come in the order in which they end. ``health`` receives the record of each capture;
+    in a folder, a file that turns out to be no capture is only named there. Raises InputError if
+    the detector finds nothing to read.
+    """
+    if detector.manifest.granularity == "table":
+        return _detect_table(detector, source, progress)
+    return _detect_captures(detector, source, [] if health is None else health, progress)
+
+
+def _detect_captures(
+    detector: Detector, source: Path, health: list[CaptureHealth], progress: Progress
+) -> Iterator[Record]:
+    captures = find_captures(source)
+    if captures is None:
+        raise InputError(
+            f"There is no capture at {source}.", "Give a pcap or pcapng file, or a folder of them."
+        )
+    several = len(captures.files) > 1
+    for name, path in captures.files.items():
+        capture_health = CaptureHealth()
+        health.append(capture_health)
+        try:
+            for record in _detect_capture(detector, path, capture_health, progress):
+                yield record | {"pcap_filename": name} if several else record
+        except InputError as error:
+            if not several:
+                raise
+            capture_health.add_corrupt(0, error.message)
+        capture_health.file = name
+
+
+def _detect_capture(
+    detector: Detector, capture: Path, health: CaptureHealth, progress: Progress
+) -> Iterator[Record]:
+    manifest = detector.manifest
+    read = read_flows if manifest.granularity == "flow" else read_packet_rows
+    write: Write = flow_records if manifest.granularity == "flow" else packet_records
+    tables = read(capture, manifest.settings, health=health, progress=progress)
+    for rows in in_batches(tables, BATCH_ROWS):
+        yield from write(rows, detector.classifier.predict_proba(rows), manifest)
+
+
+def _detect_table(detector: Detector, source: Path, progress: Progress) -> Iterator[Record]:
+    table = find_table(source) if source.exists() else None
+    if table is None:
+        raise InputError(f"There is no table at {source}.", "This detector reads CSV.")
+    for done, file in enumerate(table.files):
+        progress("reading tables", done, len(table.files), "files")
+        rows = table_rows(file, detector.manifest)
+        for start in range(0, rows.num_rows, BATCH_ROWS):
+            probabilities = detector.classifier.predict_proba(rows.slice(start, BATCH_ROWS))
+            for record in table_records(start + 1, probabilities, detector.manifest):
+                yield record | {"file": table.relative(file)} if len(table.files) > 1 else record
+    progress("reading tables", len(table.files), len(table.files), "files")
+
+
+def in_batches(tables: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
+    """The same rows in tables of exactly ``size`` rows, the last perhaps shorter."""
+    waiting: list[pa.Table] = []
+    count = 0
+    for table in tables:
+        waiting.append(table)
+        count += table.num_rows
+        if count < size:
+            continue
+        joined = pa.concat_tables(waiting)
+        whole = count - count % size
+        for start in range(0, whole, size):
+            yield joined.slice(start, size)
+        # A copy, so that the rows already handed out are freed.
+        waiting, count = [pa.concat_tables([joined.slice(whole)]).combine_chunks()], count - whole
+    if count:
+        yield pa.concat_tables(waiting)
+
+
+def table_rows(file: CsvFile, manifest: DetectorManifest) -> pa.Table:
+    """The columns of a CSV that the model needs, in the types that it learned.
+
+    Raises InputError for a missing column, or for texts where the model learned numbers.
+    """
+    table, _ = read_csv(file)
+    table = table.rename_columns([free_name(name) for name in table.column_names])
+    columns = {}
+    for name, kind in manifest.columns.items():
+        if name not in table.column_names:
+            raise no_such_column(name, table.column_names)
+        values = typed(table[name])
+        if kind == "number" and not pa.types.is_floating(values.type):
+            raise InputError(
+                f"Column {name!r} of {file.path} holds texts where the detector learned numbers.",
+                "Give a table like the one that the detector was trained on.",
+            )
+        columns[name] = values if kind == "number" else _texts(table[name])
+    return pa.table(columns)
+
+
+def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column as texts, also where this table happens to have only numbers in it."""
+    text = pc.utf8_trim_whitespace(column)
+    return pc.if_else(pc.equal(text, ""), None, text)
