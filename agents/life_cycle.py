@@ -28,6 +28,7 @@ from pipelines.progress import Progress, silent
 from pipelines.store.events import EventLog
 from pipelines.store.run import RunFolder
 from tools.rates import Rates
+from tools.registry import find_tool
 
 Decide = Callable[[Plan], Decision | None]
 CONFIG: Any = {"configurable": {"thread_id": "run"}, "recursion_limit": 500}
@@ -85,6 +86,7 @@ class LifeCycle:
         self.run.update(status=status)
         if status != "paused":
             self.bench.events.append("run.finished", status=status)
+            self.write_report()
         return status
 
     def _advance(self, decide: Decide) -> str:
@@ -107,6 +109,12 @@ class LifeCycle:
             else:
                 step = None  # killed inside a node: go on from the last checkpoint
             self.graph.invoke(step, CONFIG, durability="sync")
+
+    def write_report(self) -> Path:
+        """Write the report of the run as it stands; returns its path."""
+        write_report = find_tool("write_report")
+        write_report.run(write_report.params(), self.bench.context({}))
+        return self.run.report
 
     @staticmethod
     def check(plan: Plan, decision: Decision) -> None:

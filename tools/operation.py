@@ -1,14 +1,22 @@
 """Tools of the operation stage: read the test side once, pack the detector, use it."""
 
+import json
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from pipelines.store.files import canonical_json, write_atomic
+from pipelines.errors import InputError
+from pipelines.store.files import write_atomic
 from tools.design import MODEL_PREFIX, split_sides
 from tools.requirements import no_cost
 from tools.spec import Estimate, Params, ToolContext, ToolResult, ToolSpec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipelines.operate.detector import DetectorInfo, Score
 
 
 class EvaluateParams(Params):
@@ -26,9 +34,11 @@ class DetectParams(Params):
     source: str = Field(description="A capture, a folder of captures, or a table")
 
 
-def _evaluate(params: EvaluateParams, context: ToolContext) -> ToolResult:
-    import json
+class EvaluateDetectorParams(DetectParams):
+    label: str | None = Field(None, description="file, folder, a column, or a labels.csv")
 
+
+def _evaluate(params: EvaluateParams, context: ToolContext) -> ToolResult:
     from pipelines.evaluate.evaluate import evaluate_models
     from pipelines.models.registry import load_model
 
@@ -77,7 +87,7 @@ def model_row(name: str, found: Any, validation: dict[str, float]) -> dict[str, 
         "macro_f1": score["macro_f1"],
         "ci": score["ci"],
         "accuracy": score["accuracy"],
-        "validation_macro_f1": validation[name],
+        "validation_macro_f1": validation.get(name),
         "per_class": score["per_class"],
         "false_positive_rate": sum(alarms) / len(alarms) if alarms else None,
         "difference": score["difference"],
@@ -86,11 +96,111 @@ def model_row(name: str, found: Any, validation: dict[str, float]) -> dict[str, 
 
 
 def _package(params: PackageParams, context: ToolContext) -> ToolResult:
-    raise NotImplementedError
+    from pipelines.models.registry import load_model
+    from pipelines.operate.detector import package
+
+    folders = context.named(MODEL_PREFIX)
+    if params.model not in folders:
+        raise InputError(
+            f"package_detector: no model {params.model!r} was trained.",
+            f"There are: {', '.join(folders)}.",
+        )
+    model = load_model(folders[params.model] / "model")
+    info = _describe(params, folders[params.model] / "model", context)
+    digest = context.store.make(lambda folder: package(folder, model, info) and None)
+    numbers = {"model": params.model, "classes": model.classes, "benign": params.benign}
+    return ToolResult(artifacts={"detector": digest}, numbers=numbers)
+
+
+def _describe(params: PackageParams, model: Path, context: ToolContext) -> "DetectorInfo":
+    """What the detector must know of its training: the flows' shape, the masks, the scores."""
+    from pipelines.capture import FlowSettings
+    from pipelines.datasets.fields import is_captured
+    from pipelines.models.card import read_card
+    from pipelines.operate.detector import DetectorInfo
+    from pipelines.store.rows import read_schema
+
+    card = read_card(model)
+    rows = context.artifact("rows")
+    schema = read_schema(rows)
+    imported = json.loads((rows / "import.json").read_text())
+    captured = is_captured(schema)
+    return DetectorInfo(
+        name=params.model,
+        goal=context.run.read()["spec"]["goal"] if context.run else "",
+        granularity=imported["granularity"] if captured else "table",
+        masks=card.masks,
+        settings=FlowSettings(**{name: imported[name] for name in FlowSettings.model_fields}),
+        columns={} if captured else {name: _kind(schema, name) for name in card.fields},
+        benign=[name for name in params.benign if name in card.classes],
+        metrics=_scores(params.model, context),
+    )
+
+
+def _kind(schema: "pa.Schema", name: str) -> Literal["number", "text"]:
+    return "text" if str(schema.field(name).type) in ("string", "large_string") else "number"
+
+
+def _scores(model: str, context: ToolContext) -> "dict[str, Score]":
+    from pipelines.operate.detector import Score
+
+    if "evaluation" in context.inputs:
+        tested = json.loads((context.artifact("evaluation") / "evaluation.json").read_text())
+        found = tested["models"][model]
+        low, high = found["ci"]
+        return {
+            "macro_f1": Score(value=found["macro_f1"], low=low, high=high),
+            "accuracy": Score(value=found["accuracy"]),
+        }
+    if "few_labels" in context.inputs:
+        study = json.loads((context.artifact("few_labels") / "few_labels.json").read_text())
+        spread = study["models"][model]
+        return {
+            name: Score(value=spread[name]["mean"], low=spread[name]["ci"][0], high=spread[name]["ci"][1])
+            for name in ("macro_f1", "accuracy")
+        }
+    return {}
 
 
 def _detect(params: DetectParams, context: ToolContext) -> ToolResult:
-    raise NotImplementedError
+    from pipelines.capture import CaptureHealth
+    from pipelines.operate.detect import detect
+    from pipelines.operate.detector import Detector
+    from pipelines.operate.eve import eve_line
+
+    detector = Detector.load(Path(params.detector))
+    health: list[CaptureHealth] = []
+    labels: Counter[str] = Counter()
+    for record in detect(detector, Path(params.source), health=health, progress=context.progress):
+        context.emit(eve_line(record) + "\n")
+        labels[record["ml"]["label"]] += 1
+    numbers = {"rows": labels.total(), "labels": dict(labels), "health": [h.to_json() for h in health]}
+    return ToolResult(numbers=numbers, work=float(sum(record.bytes for record in health)))
+
+
+def _evaluate_detector(params: EvaluateDetectorParams, context: ToolContext) -> ToolResult:
+    from pipelines.datasets.sources import describe_source, load_source
+    from pipelines.evaluate.evaluate import evaluate_models
+    from pipelines.operate.detector import Detector
+
+    detector = Detector.load(Path(params.detector))
+    manifest, source = detector.manifest, Path(params.source)
+    label = describe_source(source, params.label).label
+    granularity = "flow" if manifest.granularity == "table" else manifest.granularity
+    loaded = load_source(
+        source, label, granularity, manifest.settings, context.progress, least_classes=1
+    )
+    found = evaluate_models(
+        {manifest.model: detector.classifier},
+        loaded.rows,
+        loaded.rows["label"].to_pylist(),
+        loaded.rows["flow"].to_pylist(),
+        validation_scores={manifest.model: 0.0},
+        seed=context.seed,
+        progress=context.progress,
+    )
+    row = model_row(manifest.model, found, {})
+    return ToolResult(numbers={"best": manifest.model, "models": [row]}, work=loaded.rows.num_rows)
 
 
 def _estimate_evaluate(params: EvaluateParams, context: ToolContext) -> Estimate:
@@ -132,6 +242,15 @@ DETECT_TRAFFIC = ToolSpec(
     params=DetectParams,
     risk="read",
     run=_detect,
+    estimate=_estimate_detect,
+    repeatable=False,
+)
+EVALUATE_DETECTOR = ToolSpec(
+    name="evaluate_detector",
+    summary="Score a packed detector on labelled data that it was not trained on",
+    params=EvaluateDetectorParams,
+    risk="read",
+    run=_evaluate_detector,
     estimate=_estimate_detect,
     repeatable=False,
 )

@@ -7,7 +7,12 @@ from pipelines.errors import InputError
 from tools.cleaning import AUDIT_SHORTCUTS, CLEAN_ROWS, PROPOSE_FILTERS, SPLIT_ROWS
 from tools.design import STUDY_FEW_LABELS, TRAIN_BASELINES, TRAIN_CNN
 from tools.lab import MAKE_LAB
-from tools.operation import DETECT_TRAFFIC, EVALUATE_MODELS, PACKAGE_DETECTOR
+from tools.operation import (
+    DETECT_TRAFFIC,
+    EVALUATE_DETECTOR,
+    EVALUATE_MODELS,
+    PACKAGE_DETECTOR,
+)
 from tools.report import WRITE_REPORT
 from tools.requirements import IMPORT_ROWS, INSPECT_SOURCE, RECORD_REQUIREMENTS
 from tools.spec import ToolContext, ToolSpec
@@ -32,6 +37,7 @@ TOOLS: dict[str, ToolSpec[Any]] = {
         PACKAGE_DETECTOR,
         WRITE_REPORT,
         DETECT_TRAFFIC,
+        EVALUATE_DETECTOR,
         MAKE_LAB,
     )
 }

@@ -96,12 +96,11 @@ def print_health(records: Sequence[Numbers], console: Console) -> None:
     }
     skipped = sum(sum(record["skipped"].values()) for record in records)
     title(console, "Health of the captures")
-    say(
-        console,
-        f"{len(records):,} captures, {totals['packets']:,} packets, "
-        f"{totals['bytes'] / 1e6:,.1f} MB read; {totals['truncated']:,} packets truncated, {skipped:,} skipped, "
-        f"{totals['corrupt']:,} records corrupt.",
+    read = (
+        f"{len(records):,} captures, {totals['packets']:,} packets, {totals['bytes'] / 1e6:,.1f} MB"
     )
+    lost = f"{totals['truncated']:,} packets truncated, {skipped:,} skipped"
+    say(console, f"{read} read; {lost}, {totals['corrupt']:,} records corrupt.")
     reasons: dict[str, int] = {}
     for record in records:
         for reason, count in record["skipped"].items():

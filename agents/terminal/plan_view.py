@@ -10,10 +10,13 @@ from rich.text import Text
 
 from agents.checkpoints import STAGES, Plan, Question, Step, step_names
 from agents.terminal.sanitize import safe_text
-from agents.terminal.tables import NARROW, say, title
+from agents.terminal.tables import say, title
 from pipelines.store.files import canonical_json
 from tools.registry import TOOLS
 from tools.spec import Estimate, Risk
+
+# Below this width a parameter's reason stands under its value, not beside it.
+NARROW = 60
 
 RISK_WORDS: dict[Risk, tuple[str, str]] = {
     "read": ("only reads", "green"),

@@ -88,7 +88,7 @@ def render_runs(records: Sequence[Numbers], console: Console) -> None:
         ]
         for record in records
     ]
-    print_table(console, columns, rows)
+    print_table(console, columns, rows, elastic=3)
 
 
 def render_inspection(result: Numbers, console: Console) -> None:

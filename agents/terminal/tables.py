@@ -3,15 +3,16 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from agents.terminal.sanitize import safe_text
 
-# Below this width tables leave out the columns that one can do without.
-NARROW = 60
+# Blanks between columns, and what is left at least of the column that gives way.
+GAP = 2
+LEAST = 12
 
 Cell = Text | str | int | float | None
 
@@ -30,23 +31,41 @@ def print_table(
     columns: Sequence[Column],
     rows: Iterable[Sequence[Cell]],
     marked: frozenset[int] = frozenset(),
+    elastic: int = 0,
 ) -> None:
-    """Print rows under heads; the first column gives way where room is short. ``marked``: bold."""
-    kept = [i for i, column in enumerate(columns) if not column.spare or console.width >= NARROW]
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    """Print rows under heads, ``marked`` ones bold.
+
+    Where room is short spare columns go, the last first; then column ``elastic`` is shortened.
+    """
+    cells = [[as_text(value) for value in row] for row in rows]
+    widths = [
+        max(len(c.head), *(row[i].cell_len for row in cells), 1) for i, c in enumerate(columns)
+    ]
+    kept = _fitting(columns, widths, elastic, console.width)
+    others = sum(widths[i] + GAP for i in kept if i != elastic)
+    widths[elastic] = min(widths[elastic], max(console.width - others, 1))
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="dim")
     for i in kept:
-        column = columns[i]
-        table.add_column(
-            Text(column.head),
-            justify="right" if column.number else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=None if i == 0 else len(column.head),
-        )
-    for position, row in enumerate(rows):
-        style = "bold" if position in marked else ""
-        table.add_row(*(as_text(row[i]) for i in kept), style=style)
+        justify: JustifyMethod = "right" if columns[i].number else "left"
+        head = Text(columns[i].head)
+        table.add_column(head, justify=justify, width=widths[i], no_wrap=True, overflow="ellipsis")
+    for position, row in enumerate(cells):
+        table.add_row(*(row[i] for i in kept), style="bold" if position in marked else "")
     console.print(table)
+
+
+def _fitting(
+    columns: Sequence[Column], widths: Sequence[int], elastic: int, room: int
+) -> list[int]:
+    """Positions of the columns that fit into ``room``, or of all that are not spare."""
+    kept = list(range(len(columns)))
+    least = [min(width, LEAST) if i == elastic else width for i, width in enumerate(widths)]
+    while sum(least[i] + GAP for i in kept) - GAP > room:
+        spare = [i for i in kept if columns[i].spare]
+        if not spare:
+            break
+        kept.remove(max(spare, key=lambda i: (i != elastic, i)))
+    return kept
 
 
 def as_text(value: Cell) -> Text:

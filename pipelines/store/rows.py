@@ -26,3 +26,8 @@ def read_rows(folder: Path) -> pa.Table:
 def count_rows(folder: Path) -> int:
     """How many rows ``folder`` holds, from the file's footer alone."""
     return int(pq.read_metadata(folder / NAME).num_rows)
+
+
+def read_schema(folder: Path) -> pa.Schema:
+    """The columns that ``folder`` holds, with their field groups, from the file's footer alone."""
+    return pq.read_schema(folder / NAME)

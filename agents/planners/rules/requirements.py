@@ -34,8 +34,7 @@ def propose(evidence: Evidence) -> Plan:
     return Plan(
         stage="requirements",
         planner=RULES,
-        summary=f"Tell {len(classes) or 'the'} classes apart, labelled by {source['label']}: "
-        f"{source['reason']}.",
+        summary=f"Tell {len(classes) or 'the'} classes apart, labelled by {source['label']}.",
         steps=steps,
         questions=questions,
     )

@@ -1,0 +1,453 @@
+"""The stage machine, walked over a small table with the real tools, planner and checkpoints."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from pydantic import ValidationError
+
+from agents.checkpoints import STAGES, Decision, Plan, PlanRecord
+from agents.graph import build_life_cycle
+from agents.life_cycle import CONFIG, LifeCycle, create_run, opened
+from agents.policy import approve_all
+from agents.spec import Spec
+from agents.state import versions_of
+from agents.workbench import Drained
+from pipelines.errors import InputError, NetloopError
+from pipelines.store.events import read_events
+from pipelines.store.run import RunFolder
+
+MakeSpec = Callable[..., Spec]
+
+
+@pytest.fixture
+def start(tmp_path: Path, spec: MakeSpec) -> Callable[..., Any]:
+    """Open a new run: ``with start(seed=1) as life_cycle``."""
+
+    @contextlib.contextmanager
+    def begin(**parts: Any) -> Iterator[LifeCycle]:
+        run = create_run(tmp_path, spec(**parts), "ask")
+        with opened(run, tmp_path) as life_cycle:
+            yield life_cycle
+
+    return begin
+
+
+def nobody(plan: Plan) -> None:
+    return None
+
+
+def answers(*actions: Callable[[Plan], Decision | None] | str) -> Callable[[Plan], Decision | None]:
+    """Decide plans in turn: 'approve', 'abort' ... or a function; then nobody."""
+    waiting = list(actions)
+
+    def decide(plan: Plan) -> Decision | None:
+        if not waiting:
+            return None
+        action = waiting.pop(0)
+        return Decision(action=action, plan=plan.digest()) if isinstance(action, str) else action(plan)  # type: ignore[arg-type]
+
+    return decide
+
+
+def pending(life_cycle: LifeCycle) -> Plan:
+    plan = life_cycle.pending()
+    assert plan is not None
+    return plan
+
+
+def events(life_cycle: LifeCycle, kind: str) -> list[dict[str, Any]]:
+    return [e.data for e in read_events(life_cycle.run.events) if e.type == kind]
+
+
+def test_the_node_names_are_frozen(start: Callable[..., Any]) -> None:
+    """Renaming a node strands every paused run: do it only with a new FLOW_VERSION."""
+    with start() as life_cycle:
+        graph = build_life_cycle(life_cycle.bench, InMemorySaver())
+    assert [n for n in graph.nodes if not n.startswith("__")] == list(STAGES)
+    inner = graph.get_graph(xray=True).nodes
+    names = {n.split(":")[1] for n in inner if ":" in n}
+    assert {n for n in names if not n.startswith("__")} == {
+        "propose",
+        "approve",
+        "edit",
+        "answer",
+        "execute",
+        "review",
+        "close",
+    }
+
+
+def test_a_run_walks_all_stages(start: Callable[..., Any]) -> None:
+    with start() as life_cycle:
+        assert life_cycle.advance(approve_all) == "done"
+        state = life_cycle.state()
+        proposed = [e["plan"]["stage"] for e in events(life_cycle, "plan.proposed")]
+        assert proposed == list(STAGES)
+        assert state["numbers"]["evaluate_models"]["best"] == "logistic_regression"
+        assert life_cycle.run.store.has(state["artifacts"]["detector"])
+        assert life_cycle.run.report.is_file()
+        assert life_cycle.run.read()["status"] == "done"
+        assert life_cycle.pending() is None
+
+
+def test_nothing_runs_before_somebody_decides(start: Callable[..., Any]) -> None:
+    with start() as life_cycle:
+        assert life_cycle.advance(nobody) == "paused"
+        assert pending(life_cycle).stage == "requirements"
+        assert events(life_cycle, "step.finished") == []
+        assert life_cycle.advance(nobody) == "paused", "asking again changes nothing"
+        assert len(events(life_cycle, "plan.proposed")) == 1
+
+
+def test_one_approval_takes_it_one_stage_on(start: Callable[..., Any]) -> None:
+    with start() as life_cycle:
+        for stage in STAGES:
+            assert life_cycle.advance(nobody) == "paused"
+            assert pending(life_cycle).stage == stage
+            life_cycle.advance(answers("approve"))
+        assert life_cycle.run.read()["status"] == "done"
+
+
+def test_exactly_the_approved_steps_ran(start: Callable[..., Any]) -> None:
+    with start() as life_cycle:
+        life_cycle.advance(approve_all)
+        approved = [
+            (step["tool"], step["params"])
+            for event in events(life_cycle, "plan.proposed")
+            for step in event["plan"]["steps"]
+        ]
+        ran = [(event["tool"], event["params"]) for event in events(life_cycle, "step.started")]
+    assert ran == approved
+
+
+def test_a_rejection_comes_back_changed_with_the_difference(start: Callable[..., Any]) -> None:
+    def refuse(plan: Plan) -> Decision:
+        return Decision(action="reject", plan=plan.digest(), note="split by time please, 30% for test")
+
+    with start() as life_cycle:
+        life_cycle.advance(answers("approve", refuse))
+        plan = pending(life_cycle)
+        assert (plan.stage, plan.version) == ("cleaning", 2)
+        assert '~ split_rows.by: "row" -> "time"' in plan.changes
+        assert "~ split_rows.test: 0.5 -> 0.3" in plan.changes
+        assert "split_rows" not in [e["tool"] for e in events(life_cycle, "step.started")]
+
+
+def test_a_rejection_that_rules_cannot_read_still_changes_the_plan(start: Callable[..., Any]) -> None:
+    def refuse(plan: Plan) -> Decision:
+        return Decision(action="reject", plan=plan.digest(), note="hmm, no")
+
+    for stage_number, stage in enumerate(STAGES):
+        if stage == "augmentation":
+            continue  # there is nothing else to propose, and the plan says so
+        with start() as life_cycle:
+            life_cycle.advance(answers(*["approve"] * stage_number, refuse))
+            plan = pending(life_cycle)
+            assert (plan.stage, plan.version) == (stage, 2)
+            assert plan.changes, stage
+
+
+def test_an_edit_makes_a_version_that_needs_its_own_yes(start: Callable[..., Any]) -> None:
+    def edit(plan: Plan) -> Decision:
+        return Decision(action="edit", plan=plan.digest(), edits={"split_rows.test": 0.25})
+
+    with start() as life_cycle:
+        life_cycle.advance(answers("approve", edit))
+        plan = pending(life_cycle)
+        assert plan.version == 2
+        assert plan.changes == ["~ split_rows.test: 0.5 -> 0.25"]
+        life_cycle.advance(answers("approve"))
+        ran = [e for e in events(life_cycle, "step.started") if e["tool"] == "split_rows"]
+        assert ran[0]["params"]["test"] == 0.25
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [{"split_rows.test": 2}, {"split_rows.tset": 0.3}, {"nothing.test": 0.3}, {"test": 0.3}],
+)
+def test_a_bad_edit_keeps_the_pause(start: Callable[..., Any], edits: dict[str, Any]) -> None:
+    def edit(plan: Plan) -> Decision:
+        return Decision(action="edit", plan=plan.digest(), edits=edits)
+
+    with start() as life_cycle:
+        with pytest.raises(InputError):
+            life_cycle.advance(answers("approve", edit))
+        assert pending(life_cycle).version == 1
+        assert life_cycle.advance(approve_all) == "done"
+
+
+def test_an_approval_can_answer_questions(start: Callable[..., Any]) -> None:
+    def approve(plan: Plan) -> Decision:
+        assert [q.id for q in plan.questions] == [
+            "record_requirements.target",
+            "record_requirements.max_false_positive_rate",
+            "record_requirements.benign",
+        ]
+        given = {
+            "record_requirements.target": "55%",
+            "record_requirements.max_false_positive_rate": "",
+            "record_requirements.benign": "normal",
+        }
+        return Decision(action="approve", plan=plan.digest(), answers=given)
+
+    with start() as life_cycle:
+        life_cycle.advance(answers(approve))
+        recorded = life_cycle.state()["numbers"]["record_requirements"]
+    assert recorded["target"] == 0.55
+    assert recorded["max_false_positive_rate"] is None
+    assert recorded["benign"] == ["normal"]
+
+
+@pytest.mark.parametrize(
+    "given", [{"record_requirements.target": "lots"}, {"record_requirements.seed": "1"}]
+)
+def test_a_bad_answer_keeps_the_pause(start: Callable[..., Any], given: dict[str, str]) -> None:
+    def approve(plan: Plan) -> Decision:
+        return Decision(action="approve", plan=plan.digest(), answers=given)
+
+    with start() as life_cycle:
+        with pytest.raises(InputError):
+            life_cycle.advance(answers(approve))
+        assert pending(life_cycle).stage == "requirements"
+
+
+def test_a_question_is_answered_and_decides_nothing(start: Callable[..., Any]) -> None:
+    def ask(plan: Plan) -> Decision:
+        return Decision(action="ask", plan=plan.digest(), note="why is the metric macro f1?")
+
+    with start() as life_cycle:
+        life_cycle.advance(answers(ask))
+        plan = pending(life_cycle)
+        assert (plan.stage, plan.version) == ("requirements", 1)
+        record = versions_of(life_cycle.state(), "requirements")[-1]
+        assert "every class counts the same" in record.answer
+        assert events(life_cycle, "step.started") == []
+
+
+def test_a_decision_about_another_plan_is_refused(start: Callable[..., Any]) -> None:
+    with start() as life_cycle:
+        with pytest.raises(InputError, match="has changed"):
+            life_cycle.advance(lambda plan: Decision(action="approve", plan="0" * 64))
+        assert pending(life_cycle).stage == "requirements"
+
+
+def test_the_graph_itself_asks_again_for_a_decision_about_another_plan(start: Callable[..., Any]) -> None:
+    from langgraph.types import Command
+
+    with start() as life_cycle:
+        life_cycle.advance(nobody)
+        stale = Decision(action="approve", plan="0" * 64).model_dump()
+        life_cycle.graph.invoke(Command(resume=stale), CONFIG, durability="sync")
+        assert pending(life_cycle).stage == "requirements"
+        assert events(life_cycle, "step.started") == []
+
+
+def test_what_is_no_decision_keeps_the_pause(start: Callable[..., Any]) -> None:
+    from langgraph.types import Command
+
+    with start() as life_cycle:
+        life_cycle.advance(nobody)
+        with pytest.raises(ValidationError):
+            life_cycle.graph.invoke(Command(resume={"action": "sure"}), CONFIG, durability="sync")
+        assert life_cycle.advance(approve_all) == "done"
+
+
+@pytest.mark.parametrize("action", ["reject", "ask"])
+def test_words_are_needed_to_reject_or_ask(start: Callable[..., Any], action: str) -> None:
+    with start() as life_cycle, pytest.raises(InputError, match="needs words"):
+        life_cycle.advance(answers(action))
+
+
+def test_required_stages_cannot_be_skipped_and_augmentation_can(start: Callable[..., Any]) -> None:
+    with start() as life_cycle:
+        with pytest.raises(InputError, match="cannot be skipped"):
+            life_cycle.advance(answers("skip"))
+        life_cycle.advance(answers("approve", "approve", "skip"))
+        assert pending(life_cycle).stage == "design"
+
+
+def test_abort_ends_the_run_and_keeps_what_was_made(start: Callable[..., Any]) -> None:
+    with start() as life_cycle:
+        assert life_cycle.advance(answers("approve", "abort")) == "refused"
+        assert life_cycle.run.store.has(life_cycle.state()["artifacts"]["rows"])
+        assert life_cycle.advance(approve_all) == "refused", "an ended run stays ended"
+
+
+def test_a_target_that_no_model_reaches(start: Callable[..., Any]) -> None:
+    with start(requirements={"target": 1.0}) as life_cycle:
+        assert life_cycle.advance(approve_all) == "target_missed"
+        assert life_cycle.run.store.has(life_cycle.state()["artifacts"]["detector"])
+        assert life_cycle.run.report.is_file()
+        assert "misses the target" in life_cycle.state()["reviews"]["operation/1"].findings[0]
+
+
+def test_a_spent_budget_ends_the_run_before_the_next_step(start: Callable[..., Any]) -> None:
+    with start(budget={"minutes": 1e-9}) as life_cycle:
+        assert life_cycle.advance(approve_all) == "budget"
+        ran = [e["tool"] for e in events(life_cycle, "step.finished")]
+    assert ran[-1] != "evaluate_models"
+    assert len(ran) < 4
+
+
+def test_identifiers_that_were_unmasked_by_an_edit_send_cleaning_back(start: Callable[..., Any], tmp_path: Path) -> None:
+    """A review in code sends the run back; the next plan masks what gave the label away."""
+    lines = ["host,noise,kind"] + [f"{n % 2},{n * 7 % 13},{'ab'[n % 2]}" for n in range(200)]
+    (tmp_path / "hosts.csv").write_text("\n".join(lines))
+    data = {
+        "source": str(tmp_path / "hosts.csv"),
+        "label": "kind",
+        "columns": {"groups": {"host": "addresses"}},
+    }
+
+    def unmask(plan: Plan) -> Decision:
+        return Decision(action="edit", plan=plan.digest(), edits={"audit_shortcuts.masks": []})
+
+    with start(data=data) as life_cycle:
+        life_cycle.advance(answers("approve", unmask, "approve"))
+        plan = pending(life_cycle)
+        assert (plan.stage, plan.version) == ("cleaning", 3)
+        assert plan.changes == ['~ audit_shortcuts.masks: [] -> ["addresses"]']
+
+
+def test_two_processes_on_one_run(start: Callable[..., Any], tmp_path: Path) -> None:
+    with start() as life_cycle:
+        again = RunFolder.open(tmp_path, life_cycle.run.id)
+        with pytest.raises(NetloopError, match="another netloop"), opened(again, tmp_path):
+            pass  # pragma: no cover
+
+
+def test_a_stop_between_steps_can_be_taken_up(start: Callable[..., Any]) -> None:
+    def approve_and_stop(plan: Plan) -> Decision:
+        life_cycle.bench.stop.set()
+        return approve_all(plan)
+
+    with start() as life_cycle:
+        with pytest.raises(Drained) as caught:
+            life_cycle.advance(approve_and_stop)
+        assert caught.value.exit_code == 130
+        assert life_cycle.run.read()["status"] == "interrupted"
+        life_cycle.bench.stop.clear()
+        assert life_cycle.advance(approve_all) == "done"
+        decided = [e["stage"] for e in events(life_cycle, "plan.decided")]
+        assert decided == list(STAGES), "nothing was asked twice"
+
+
+def test_the_state_survives_a_new_process(tmp_path: Path, spec: MakeSpec) -> None:
+    run = create_run(tmp_path, spec(), "ask")
+    with opened(run, tmp_path) as life_cycle:
+        life_cycle.advance(answers("approve", "approve"))
+        before = life_cycle.state()
+    script = f"""
+        from pathlib import Path
+        from agents.life_cycle import opened
+        from agents.policy import approve_all
+        from pipelines.store.run import RunFolder
+        with opened(RunFolder.open(Path({str(tmp_path)!r}), {run.id!r}), Path({str(tmp_path)!r})) as it:
+            assert it.pending().stage == "augmentation"
+            print(it.advance(approve_all))
+    """
+    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True)
+    assert ended.stdout.strip() == "done", ended.stderr
+    with opened(run, tmp_path) as life_cycle:
+        after = life_cycle.state()
+    assert after["artifacts"].items() >= before["artifacts"].items()
+    assert all(isinstance(record, PlanRecord) for record in after["history"].values())
+
+
+@pytest.mark.parametrize("tool", ["import_rows", "split_rows", "train_baselines", "package_detector"])
+def test_kill_9_inside_a_step_repeats_that_step_only(tmp_path: Path, spec: MakeSpec, tool: str) -> None:
+    run = create_run(tmp_path, spec(), "auto")
+    script = f"""
+        import os, signal
+        from pathlib import Path
+        import agents.workbench as workbench
+        from agents.life_cycle import opened
+        from agents.policy import approve_all
+        from pipelines.store.run import RunFolder
+        real = workbench.call
+        def dying(tool, *rest):
+            if tool.name == {tool!r}:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(tool, *rest)
+        workbench.call = dying
+        with opened(RunFolder.open(Path({str(tmp_path)!r}), {run.id!r}), Path({str(tmp_path)!r})) as it:
+            it.advance(approve_all)
+    """
+    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True)
+    assert ended.returncode == -signal.SIGKILL
+    finished = [e.data["tool"] for e in read_events(run.events) if e.type == "step.finished"]
+    assert tool not in finished
+    with opened(run, tmp_path) as life_cycle:
+        assert life_cycle.pending() is None, "an answered question is not asked again"
+        assert life_cycle.advance(approve_all) == "done"
+        again = [e["tool"] for e in events(life_cycle, "step.finished")]
+    assert again[: len(finished)] == finished
+    assert len(again) == len(set(again)), "no finished step was repeated"
+
+
+def test_a_repeated_call_with_the_same_inputs_is_taken_from_the_store(tmp_path: Path, spec: MakeSpec) -> None:
+    """The stage goes back, the same parameters come again: the work is not done twice."""
+
+    def edit(plan: Plan) -> Decision:
+        return Decision(action="edit", plan=plan.digest(), edits={"clean_rows.filters": []})
+
+    with opened(create_run(tmp_path, spec(), "ask"), tmp_path) as life_cycle:
+        life_cycle.advance(approve_all)
+        step = Plan.model_validate(events(life_cycle, "plan.proposed")[0]["plan"]).steps[1]
+        life_cycle.bench.call(step, life_cycle.state())
+        assert [e["tool"] for e in events(life_cycle, "step.reused")] == ["import_rows"]
+
+
+def test_the_same_spec_gives_the_same_artefacts(tmp_path: Path, spec: MakeSpec) -> None:
+    made = []
+    for name in ("one", "two"):
+        workspace = tmp_path / name
+        with opened(create_run(workspace, spec(), "auto"), workspace) as life_cycle:
+            life_cycle.advance(approve_all)
+            made.append(life_cycle.state()["artifacts"])
+    assert made[0] == made[1]
+
+
+def test_a_run_of_another_graph_version_is_refused(tmp_path: Path, spec: MakeSpec) -> None:
+    run = create_run(tmp_path, spec(), "ask")
+    run.update(flow_version=99)
+    with pytest.raises(NetloopError, match="another version"), opened(run, tmp_path):
+        pass  # pragma: no cover
+
+
+def test_the_folder_is_private(tmp_path: Path, spec: MakeSpec) -> None:
+    run = create_run(tmp_path, spec(), "ask")
+    with opened(run, tmp_path) as life_cycle:
+        life_cycle.advance(nobody)
+    assert run.path.stat().st_mode & 0o777 == 0o700
+    assert run.checkpoints.stat().st_mode & 0o777 == 0o600
+
+
+def test_no_secret_is_written(tmp_path: Path, spec: MakeSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0451")
+    with opened(create_run(tmp_path, spec(), "auto"), tmp_path) as life_cycle:
+        life_cycle.advance(approve_all)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) > 20
+    assert not [path for path in files if b"sk-canary-0451" in path.read_bytes()]
+
+
+def test_strict_msgpack_is_on() -> None:
+    assert os.environ["LANGGRAPH_STRICT_MSGPACK"] == "true"
+
+
+def test_events_are_numbered_without_gaps(start: Callable[..., Any]) -> None:
+    with start() as life_cycle:
+        life_cycle.advance(approve_all)
+        numbers = [json.loads(line)["seq"] for line in life_cycle.run.events.read_text().splitlines()]
+    assert numbers == list(range(len(numbers)))

@@ -1,0 +1,155 @@
+"""The spec file: what is accepted, what is refused and how it is said."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from agents.spec import Spec, expand, load_spec
+from pipelines.errors import InputError
+
+EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.yaml"))
+
+FULL = """
+goal: Tell the applications and malware families in these captures apart
+data:
+  source: captures
+  label: file
+  test: null
+  granularity: flow
+  split: {by: time, test: 0.5}
+requirements: {metric: macro_f1, target: 0.9}
+design: {candidates: [baselines, cnn]}
+budget: {minutes: 15}
+seed: 0
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "spec.yaml"
+    file.write_text(FULL)
+    return file
+
+
+def refused(path: Path, text: str, *changes: str) -> str:
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        load_spec(path, list(changes))
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+def test_a_whole_spec_is_read(path: Path) -> None:
+    spec = load_spec(path)
+    assert spec.data.source == "captures"
+    assert spec.data.split.by == "time"
+    assert spec.requirements.target == 0.9
+    assert spec.budget.minutes == 15
+
+
+def test_the_shortest_spec_has_defaults(path: Path) -> None:
+    path.write_text("goal: find scans\ndata: {source: captures}\n")
+    spec = load_spec(path)
+    assert spec.data.label is None
+    assert spec.data.split.by is None
+    assert spec.requirements.target is None
+    assert spec.design.candidates == ["baselines", "cnn"]
+
+
+def test_changes_win_over_the_file(path: Path) -> None:
+    spec = load_spec(path, ["data.split.test=0.3", "seed=7", "design.candidates=[cnn]"])
+    assert (spec.data.split.test, spec.seed, spec.design.candidates) == (0.3, 7, ["cnn"])
+
+
+def test_a_change_may_make_a_part_that_the_file_lacks(path: Path) -> None:
+    path.write_text("goal: find scans\ndata: {source: captures}\n")
+    assert load_spec(path, ["requirements.target=0.8"]).requirements.target == 0.8
+
+
+@pytest.mark.parametrize(
+    ("key", "near"),
+    [("goals", "goal"), ("dta", "data"), ("budgets", "budget")],
+)
+def test_an_unknown_key_is_named_with_the_nearest(path: Path, key: str, near: str) -> None:
+    said = refused(path, f"goal: find scans\ndata: {{source: x}}\n{key}: 1\n")
+    assert f"unknown key '{key}'" in said
+    assert f"did you mean '{near}'" in said
+
+
+def test_an_unknown_key_deep_down_is_named_with_its_place(path: Path) -> None:
+    said = refused(path, "goal: find scans\ndata: {source: x, split: {bye: time}}\n")
+    assert "unknown key 'data.split.bye', did you mean 'by'" in said
+
+
+def test_an_unknown_key_below_an_optional_part(path: Path) -> None:
+    said = refused(path, "goal: find scans\ndata: {source: x, sample: {perclass: 3}}\n")
+    assert "did you mean 'per_class'" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("goal: find scans\n", "data: field required"),
+        ("goal: find scans\ndata: {source: x, split: {test: 1.5}}\n", "data.split.test"),
+        ("goal: find scans\ndata: {source: x}\nrequirements: {target: 90}\n", "requirements.target"),
+        ("goal: find scans\ndata: {source: x}\nbudget: {minutes: 0}\n", "budget.minutes"),
+        ("goal: find scans\ndata: {source: x, granularity: byte}\n", "data.granularity"),
+        ("goal: x\ndata: {source: x}\n", "goal"),
+        ("- a list\n", "not a mapping"),
+        ("goal: [unclosed\n", "not YAML"),
+        ("", "not a mapping"),
+    ],
+)
+def test_bad_specs_say_where(path: Path, text: str, said: str) -> None:
+    assert said in refused(path, text)
+
+
+def test_a_spec_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        load_spec(tmp_path / "none.yaml")
+
+
+def test_a_spec_that_is_binary(tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(InputError, match="not YAML"):
+        load_spec(tmp_path / "spec.yaml")
+
+
+def test_yaml_cannot_make_objects(path: Path) -> None:
+    said = refused(path, "goal: !!python/object/apply:os.system ['touch /tmp/owned']\ndata: {source: x}\n")
+    assert "not YAML" in said
+
+
+@pytest.mark.parametrize("change", ["seed", "=3", "data.source.deep=1", "seed=[1"])
+def test_bad_changes_are_refused(path: Path, change: str) -> None:
+    assert refused(path, FULL, change)
+
+
+def test_variables_and_home_are_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAPTURES", "/somewhere")
+    monkeypatch.setenv("HOME", "/home/me")
+    assert expand("$CAPTURES/a", "data.source") == "/somewhere/a"
+    assert expand("${CAPTURES}/a", "data.source") == "/somewhere/a"
+    assert expand("~/a", "data.source") == "/home/me/a"
+    assert expand(None, "data.test") is None
+
+
+def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CAPTURES", raising=False)
+    with pytest.raises(InputError, match="CAPTURES, which is not set") as caught:
+        expand("$CAPTURES/a", "data.source")
+    assert "export CAPTURES=" in caught.value.mend
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_is_valid(example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETLOOP_DATA", "/data")
+    spec = load_spec(example)
+    assert "$" not in spec.data.source
+
+
+def test_a_spec_survives_json(path: Path) -> None:
+    spec = load_spec(path)
+    assert Spec.model_validate_json(spec.model_dump_json()) == spec
+    assert yaml.safe_load(yaml.safe_dump(spec.model_dump(mode="json"))) == spec.model_dump(mode="json")
