@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel
 
-from pipelines.datasets.fields import LABEL, group_of
 from pipelines.errors import InputError
 from pipelines.progress import Progress
 
@@ -73,12 +72,11 @@ def predict(model: Classifier, rows: pa.Table) -> np.ndarray:
 
 
 def labels_of(rows: pa.Table) -> list[str]:
-    """The label column of ``rows``. Raises InputError if there is none."""
-    for column in rows.schema:
-        if group_of(column) == LABEL:
-            labels: list[str] = rows.column(column.name).to_pylist()
-            return labels
-    raise InputError("The rows have no label column.", "Say where the labels come from.")
+    """The classes of the rows. Raises InputError if they have none."""
+    if "label" not in rows.column_names or rows.column("label").null_count:
+        raise InputError("There are rows without a label.", "Say where the labels come from.")
+    labels: list[str] = rows.column("label").to_pylist()
+    return labels
 
 
 def class_numbers(labels: Sequence[str], rows: pa.Table) -> tuple[list[str], np.ndarray]:

@@ -34,7 +34,7 @@ class Numbers(_Column):
     def fit(cls, column: str, values: pa.Array) -> Self:
         """Learn the medians, and which positions may be missing."""
         width = values.type.list_size if pa.types.is_fixed_size_list(values.type) else None
-        numbers = _numbers(column, values, width)
+        numbers = number_matrix(column, values, width)
         missing = np.isnan(numbers)
         empty = missing.all(axis=0)
         fill = np.nanmedian(np.where(empty, 0.0, numbers), axis=0) if len(numbers) else empty * 0.0
@@ -56,7 +56,7 @@ class Numbers(_Column):
 
     def encode(self, rows: pa.Table) -> np.ndarray:
         """Numbers of shape (rows, features)."""
-        numbers = _numbers(self.column, _array(rows, self.column), self.width)
+        numbers = number_matrix(self.column, column_array(rows, self.column), self.width)
         missing = np.isnan(numbers)
         return np.hstack([np.where(missing, self.fill, numbers), missing[:, self.flagged]])
 
@@ -87,7 +87,7 @@ class Categories(_Column):
 
     def encode(self, rows: pa.Table) -> np.ndarray:
         """Zeros and ones of shape (rows, features)."""
-        text = _text(self.column, _array(rows, self.column))
+        text = _text(self.column, column_array(rows, self.column))
         known = pc.index_in(text, value_set=pa.array(self.values, text.type))
         position = pc.fill_null(known, len(self.values)).to_numpy(zero_copy_only=False)
         encoded = np.zeros((len(text), len(self.values) + 1))
@@ -129,7 +129,7 @@ class Bytes(_Column):
 
     def encode(self, rows: pa.Table) -> np.ndarray:
         """Byte values of shape (rows, slots * width), int16."""
-        values = _array(rows, self.column)
+        values = column_array(rows, self.column)
         if values.type != pa.binary(self.slots * self.width):
             raise _mismatch(self.column, values.type)
         size = self.slots * self.width
@@ -138,7 +138,7 @@ class Bytes(_Column):
         shape = (len(values), self.slots, self.width)
         there = np.broadcast_to(_valid(values)[:, None, None], shape)
         if self.lengths is not None:
-            lengths = _numbers(self.lengths, _array(rows, self.lengths), self.slots)
+            lengths = number_matrix(self.lengths, column_array(rows, self.lengths), self.slots)
             there = there & (np.arange(self.width) < lengths[:, :, None])
         return np.where(there, raw.reshape(shape), np.int16(-1)).reshape(len(values), size)
 
@@ -151,7 +151,7 @@ def fit_column(name: str, rows: pa.Table, most_categories: int) -> Numbers | Cat
     kind = rows.schema.field(name).type
     if pa.types.is_fixed_size_binary(kind):
         return Bytes.fit(name, rows.schema)
-    values = _array(rows, name)
+    values = column_array(rows, name)
     if _is_text(values.type):
         return Categories.fit(name, values, most_categories)
     if _is_number(kind) or (pa.types.is_fixed_size_list(kind) and _is_number(kind.value_type)):
@@ -162,7 +162,8 @@ def fit_column(name: str, rows: pa.Table, most_categories: int) -> Numbers | Cat
     )
 
 
-def _array(rows: pa.Table, name: str) -> pa.Array:
+def column_array(rows: pa.Table, name: str) -> pa.Array:
+    """One column in one piece. Raises InputError if the rows lack it."""
     if name not in rows.column_names:
         raise InputError(
             f"The rows lack the column {name!r}, which the model was fitted on.",
@@ -176,8 +177,11 @@ def _valid(values: pa.Array) -> np.ndarray:
     return np.asarray(values.is_valid())
 
 
-def _numbers(column: str, values: pa.Array, width: int | None) -> np.ndarray:
-    """Float64 of shape (rows, width or 1), NaN where a value is missing or infinite."""
+def number_matrix(column: str, values: pa.Array, width: int | None) -> np.ndarray:
+    """Float64 of shape (rows, width or 1), NaN where a value is missing or infinite.
+
+    Raises InputError if the values are no numbers, or lists of another width.
+    """
     if width is None:
         numbers = _floats(column, values).reshape(-1, 1)
     else:

@@ -1,0 +1,130 @@
+"""The convolutional network as a classifier over rows."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pyarrow as pa
+import safetensors.torch
+from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError
+from scipy.special import softmax
+from torch import nn
+
+from pipelines.errors import InputError
+from pipelines.models.base import Epoch, class_numbers, in_batches
+from pipelines.models.card import Card, new_card, read_card, write_card
+from pipelines.models.cnn.inputs import CnnInputs, TableInputs, TrafficInputs, fit_inputs
+from pipelines.models.cnn.settings import CnnSettings
+from pipelines.models.cnn.training import best_device, logits, seeded, train
+from pipelines.progress import Progress
+from pipelines.store.files import write_atomic
+
+WEIGHTS = "model.safetensors"
+INPUTS = "inputs.json"
+BATCH_ROWS = 16384
+
+
+class Cnn:
+    """A 1-D CNN: over packet tokens and payload bytes of captures, over the columns of tables."""
+
+    name: ClassVar[str] = "cnn"
+
+    card: Card
+    inputs: TrafficInputs | TableInputs
+    network: nn.Module
+
+    def __init__(self, settings: CnnSettings | None = None) -> None:
+        self.settings = settings or CnnSettings()
+        self.curve: list[Epoch] = []
+
+    @classmethod
+    def configured(cls, settings: Mapping[str, Any]) -> Self:
+        """A network with ``settings`` (see CnnSettings). Raises InputError for a wrong one."""
+        try:
+            return cls(CnnSettings.model_validate(settings))
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            raise InputError(
+                f"The setting {'.'.join(map(str, wrong['loc']))!r} of the model 'cnn' is wrong: "
+                f"{wrong['msg']}.",
+                f"Its settings are {', '.join(CnnSettings.model_fields)}.",
+            ) from error
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes in the order of the probabilities' columns."""
+        return self.card.classes
+
+    def fit(
+        self,
+        rows: pa.Table,
+        labels: Sequence[str],
+        *,
+        masks: Sequence[str],
+        seed: int,
+        validation: tuple[pa.Table, Sequence[str]] | None,
+        progress: Progress,
+    ) -> None:
+        """Learn from ``rows``; stop early by macro-F1 on ``validation`` where it is given."""
+        classes, numbers = class_numbers(labels, rows)
+        settings = self.settings.model_dump()
+        self.card = new_card(self.name, rows, labels, masks=masks, seed=seed, settings=settings)
+        self.inputs = fit_inputs(rows, masks, self.settings)
+        watched = None
+        if validation is not None and validation[0].num_rows:
+            known = {name: number for number, name in enumerate(classes)}
+            truth = np.array([known.get(label, -1) for label in validation[1]])
+            watched = self.inputs.arrays(validation[0]), truth
+        with seeded(seed):
+            self.network = self.inputs.network(self.settings, len(classes)).to(best_device())
+            self.curve = train(
+                self.network,
+                self.inputs.arrays(rows),
+                numbers,
+                validation=watched,
+                settings=self.settings,
+                progress=progress,
+            )
+
+    def predict_proba(self, rows: pa.Table) -> np.ndarray:
+        """Probabilities of shape (rows, classes)."""
+        return in_batches(rows, BATCH_ROWS, len(self.classes), self._probabilities)
+
+    def for_refit(self) -> Self:
+        """The same settings, with the epochs after which validation was best."""
+        scores = [epoch.validation_macro_f1 for epoch in self.curve]
+        known = [score for score in scores if score is not None]
+        epochs = scores.index(max(known)) + 1 if known else self.settings.epochs
+        return type(self)(self.settings.model_copy(update={"epochs": epochs}))
+
+    def save(self, folder: Path) -> None:
+        """Write the weights, how rows are read, and the card."""
+        weights = {name: value.cpu() for name, value in self.network.state_dict().items()}
+        write_atomic(folder / WEIGHTS, safetensors.torch.save(weights))
+        write_atomic(folder / INPUTS, self.inputs.model_dump_json())
+        write_card(folder, self.card)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what ``save`` wrote. Raises InputError if the folder is not such a model."""
+        card = read_card(folder, cls.name)
+        model = cls.configured(card.settings)
+        model.card = card
+        try:
+            content = (folder / INPUTS).read_bytes()
+            model.inputs = TypeAdapter[Any](CnnInputs).validate_json(content)
+            model.network = model.inputs.network(model.settings, len(card.classes))
+            state = safetensors.torch.load((folder / WEIGHTS).read_bytes())
+            model.network.load_state_dict(state)
+        except (OSError, RuntimeError, ValidationError, SafetensorError) as error:
+            raise InputError(
+                f"{folder} does not hold a network that can be read.",
+                "Use a model folder that netloop wrote and nobody changed.",
+            ) from error
+        model.network.to(best_device())
+        return model
+
+    def _probabilities(self, rows: pa.Table) -> np.ndarray:
+        return np.asarray(softmax(logits(self.network, self.inputs.arrays(rows)), axis=1))
