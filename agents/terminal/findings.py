@@ -57,7 +57,8 @@ def print_fields(fields: Sequence[Numbers], console: Console, all_fields: bool =
     if rows:
         print_table(console, columns, rows, frozenset(exposed))
     if rest := len(fields) - len(named):
-        say(console, f"{rest:,} more fields, none of which tells more than these.", "dim")
+        what = "field, which tells" if rest == 1 else "fields, which tell"
+        say(console, f"{rest:,} more {what} no more than these.", "dim")
 
 
 def print_models(models: Sequence[Numbers], best: str | None, console: Console) -> None:
@@ -96,11 +97,10 @@ def print_health(records: Sequence[Numbers], console: Console) -> None:
     }
     skipped = sum(sum(record["skipped"].values()) for record in records)
     title(console, "Health of the captures")
-    read = (
-        f"{len(records):,} captures, {totals['packets']:,} packets, {totals['bytes'] / 1e6:,.1f} MB"
-    )
+    size = f"{totals['bytes'] / 1e6:,.1f} MB"
+    read = f"{len(records):,} captures, {totals['packets']:,} packets, {size} read"
     lost = f"{totals['truncated']:,} packets truncated, {skipped:,} skipped"
-    say(console, f"{read} read; {lost}, {totals['corrupt']:,} records corrupt.")
+    say(console, f"{read}; {lost}, {totals['corrupt']:,} records corrupt.")
     reasons: dict[str, int] = {}
     for record in records:
         for reason, count in record["skipped"].items():

@@ -1,0 +1,220 @@
+"""Every key of the approval screen, and everything that a person may type wrong."""
+
+from collections.abc import Callable
+
+import pytest
+
+from agents.checkpoints import Decision, Plan, Question, Step
+from agents.edits import check_decision
+from agents.terminal.approve import ask_decision
+from pipelines.errors import InputError
+
+END = EOFError()
+
+
+class Person:
+    """Types the given lines, then closes the terminal; remembers what was asked."""
+
+    def __init__(self, *lines: str | BaseException) -> None:
+        self.lines = [*lines, END]
+        self.asked: list[str] = []
+
+    def __call__(self, question: str) -> str:
+        self.asked.append(question)
+        line = self.lines.pop(0)
+        if isinstance(line, BaseException):
+            raise line
+        return line
+
+
+@pytest.fixture
+def ask(plan: Plan, screen) -> Callable[..., Decision | None]:
+    """``ask(*lines)``: what a person decides who types them; ``ask.screen`` is what was shown."""
+
+    def decide(
+        *lines: str | BaseException, plan: Plan = plan, skip: bool = True
+    ) -> Decision | None:
+        def check(decision: Decision) -> None:
+            check_decision(plan, decision)
+            if decision.action == "skip" and not skip:
+                raise InputError("It cannot be skipped.")
+
+        decide.screen, decide.person = screen(80), Person(*lines)  # type: ignore[attr-defined]
+        return ask_decision(plan, decide.screen.console, decide.person, check)  # type: ignore[attr-defined]
+
+    return decide
+
+
+def without_questions(plan: Plan) -> Plan:
+    return plan.model_copy(update={"questions": []})
+
+
+@pytest.mark.parametrize("key", ["", "a", "A", "approve", "  a  "])
+def test_yes(ask, plan: Plan, key: str) -> None:
+    decision = ask(key, plan=without_questions(plan))
+    assert decision == Decision(action="approve", plan=without_questions(plan).digest())
+
+
+def test_the_decision_names_the_plan_that_was_shown(ask, plan: Plan) -> None:
+    assert ask("r too slow").plan == plan.digest()
+
+
+def test_questions_are_asked_on_approval_and_enter_keeps_the_default(ask) -> None:
+    decision = ask("", "")
+    assert decision.action == "approve"
+    assert decision.answers == {}
+    assert ask.person.asked[1] == "Which share of each class should be held out? [0.5] "
+
+
+def test_an_answer_is_part_of_the_approval(ask) -> None:
+    assert ask("a", "0.3").answers == {"split_rows.test": "0.3"}
+
+
+@pytest.mark.parametrize("bad", ["a lot", "150%", "0"])
+def test_a_bad_answer_is_asked_again(ask, bad: str) -> None:
+    decision = ask("a", bad, "0.25")
+    assert decision.answers == {"split_rows.test": "0.25"}
+    assert len(ask.person.asked) == 3
+
+
+def test_two_questions(ask, plan: Plan) -> None:
+    second = Question(
+        id="split_rows.validation", text="And for validation?", kind="number", default="0.2"
+    )
+    both = plan.model_copy(update={"questions": [*plan.questions, second]})
+    decision = ask("", "0.3", "0.1", plan=both)
+    assert decision.answers == {"split_rows.test": "0.3", "split_rows.validation": "0.1"}
+
+
+@pytest.mark.parametrize("where", range(3))
+@pytest.mark.parametrize("how", [EOFError(), KeyboardInterrupt()])
+def test_leaving_at_any_prompt_decides_nothing(ask, where: int, how: BaseException) -> None:
+    lines: list[str | BaseException] = ["e", "test=0.3", ""]
+    lines[where] = how
+    assert ask(*lines) is None
+
+
+def test_leaving_at_a_question_decides_nothing(ask) -> None:
+    assert ask("", KeyboardInterrupt()) is None
+
+
+@pytest.mark.parametrize("key", ["q", "quit", "Q"])
+def test_quit_leaves_the_plan_unanswered(ask, key: str) -> None:
+    assert ask(key) is None
+
+
+def test_edit(ask) -> None:
+    decision = ask("e", "test=0.3", "by=flow", "")
+    assert decision.action == "edit"
+    assert decision.edits == {"split_rows.test": 0.3, "split_rows.by": "flow"}
+    assert "split_rows.test becomes 0.3" in ask.screen.text
+
+
+def test_edit_on_one_line(ask) -> None:
+    assert ask("e test = 0.3", "").edits == {"split_rows.test": 0.3}
+
+
+def test_edit_of_a_list(ask) -> None:
+    assert ask("e masks=[ttl, ports]", "").edits == {"audit_shortcuts.masks": ["ttl", "ports"]}
+
+
+def test_edit_with_the_full_name(ask) -> None:
+    assert ask("edit split_rows.validation=0.1", "").edits == {"split_rows.validation": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("test", "is not parameter=value"),
+        ("=0.3", "is not parameter=value"),
+        ("tset=0.3", "No step has 'tset'"),
+        ("split_rows.tset=0.3", "tset"),
+        ("nothing.test=0.3", "names no step"),
+        ("test=2", "less than 1"),
+        ("test=many", "valid number"),
+        ("test=", "valid number"),
+        ("test=[0.3", "cannot be read"),
+        ("test=.inf", "cannot be read"),
+        ("test=2026-08-05", "cannot be read"),
+        ("test=" + "[" * 3000, "cannot be read"),
+        ("by=!!python/object/apply:os.system [id]", "cannot be read"),
+        ("by=sideways", "input should be"),
+    ],
+)
+def test_a_bad_edit_changes_nothing_and_is_asked_again(ask, line: str, complaint: str) -> None:
+    decision = ask("e", line, "test=0.4", "")
+    assert decision.edits == {"split_rows.test": 0.4}
+    assert complaint in ask.screen.words
+
+
+def test_a_parameter_of_two_steps_needs_its_step(ask, plan: Plan) -> None:
+    twice = plan.model_copy(update={"steps": [*plan.steps, plan.steps[1]]})
+    decision = ask("e", "test=0.3", "split_rows#2.test=0.3", "", plan=twice)
+    assert decision.edits == {"split_rows#2.test": 0.3}
+    assert "split_rows.test, split_rows#2.test" in ask.screen.words
+
+
+def test_no_edit_goes_back_to_the_keys(ask) -> None:
+    assert ask("e", "", "q") is None
+    assert ask.person.asked[-1] == "> "
+
+
+def test_why(ask) -> None:
+    decision = ask("w", "Why by time?")
+    assert (decision.action, decision.note) == ("ask", "Why by time?")
+    assert ask("why by time, not by flow?").note == "by time, not by flow?"
+
+
+def test_reject_with_a_reason(ask) -> None:
+    decision = ask("r", "split by capture")
+    assert (decision.action, decision.note) == ("reject", "split by capture")
+    assert ask("reject too slow").note == "too slow"
+
+
+@pytest.mark.parametrize("key", ["r", "w"])
+def test_no_words_no_decision(ask, key: str) -> None:
+    assert ask(key, "   ", "q") is None
+    assert "nothing was decided" in ask.screen.text
+
+
+def test_a_very_long_reason_is_cut(ask) -> None:
+    assert len(ask("r " + "x" * 9000).note) == 4000
+
+
+def test_skip(ask) -> None:
+    assert ask("s").action == "skip"
+    assert ask("skip not now").note == "not now"
+    assert "[s]kip" in ask.screen.text
+
+
+def test_a_stage_that_is_needed_cannot_be_skipped(ask) -> None:
+    assert ask("s", "q", skip=False) is None
+    assert "[s]kip" not in ask.screen.text
+    assert ask.person.asked == ["> ", "> "]
+
+
+@pytest.mark.parametrize("key", ["x", "yes", "approve this", "a b", "ok", "?", "\x1b[A", "1"])
+def test_anything_else_is_no_yes(ask, key: str) -> None:
+    assert ask(key, "q") is None
+    assert "Please answer with one of these keys." in ask.screen.text
+
+
+def test_what_acts_outside_needs_the_whole_word(ask, plan: Plan) -> None:
+    grave = [*plan.steps, Step(tool="split_rows", params={"by": "time"}, risk="deploy")]
+    high = without_questions(plan).model_copy(update={"steps": grave})
+    assert ask("", "a", "A", "approve it", "q", plan=high) is None
+    assert "type approve in full" in ask.screen.words
+    assert "[Enter] approve" not in ask.screen.text
+    assert ask("approve", plan=high).action == "approve"
+
+
+def test_bytes_that_are_no_text_do_not_break_the_decision(ask) -> None:
+    decision = ask("r too \udce9slow")
+    assert decision.note == "too ?slow"
+    decision.model_dump_json().encode()
+
+
+def test_words_of_the_planner_cannot_act_on_the_prompt(ask, plan: Plan) -> None:
+    question = plan.questions[0].model_copy(update={"text": "ok?\x1b[2J\n", "default": "\x070.5"})
+    ask("", "", plan=plan.model_copy(update={"questions": [question]}))
+    assert ask.person.asked[1] == r"ok?\x1b[2J\n [\x070.5] "

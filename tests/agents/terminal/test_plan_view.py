@@ -1,0 +1,120 @@
+"""The plan as a person reads it, at 80 and at 40 columns."""
+
+import unicodedata
+
+import pytest
+
+from agents.checkpoints import Plan, Step
+from agents.terminal.plan_view import duration, highest_risk, render_plan, shown
+
+HOSTILE = "[green]APPROVED[/] \x1b[2J\x1b]52;c;AA\x07\n\u202e\u200b\U000e0041\x9b2J"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_everything_is_there_and_fits(plan: Plan, screen, width: int) -> None:
+    view = screen(width)
+    render_plan(plan, view.console)
+    view.check_width()
+    for words in (
+        "Stage 2/5: cleaning, version 2",
+        plan.summary,
+        "proposed by rules",
+        "Changed since version 1",
+        '~ split_rows.by: "flow" -> "time"',
+        "clean_rows",
+        "Which share of each class should be held out? [0.5]",
+        "More makes the test surer and the training poorer.",
+        "7,129 rows, about 18 s, 120 MB (measured here); writes into the run's folder",
+        "7,129 rows, about 4 min, 64 MB (a first guess); only reads",
+        "In all about 4 min, up to 120 MB; writes into the run's folder",
+    ):
+        assert words in view.words
+
+
+def test_parameters_stand_beside_their_reasons(plan: Plan, screen) -> None:
+    view = screen(100)
+    render_plan(plan, view.console)
+    (line,) = [line for line in view.text.splitlines() if line.startswith("  by ")]
+    assert line.split(maxsplit=2)[:2] == ["by", "time"]
+    assert "train on earlier flows" in line
+
+
+def test_on_a_narrow_screen_the_reason_is_below(plan: Plan, screen) -> None:
+    view = screen(40)
+    render_plan(plan, view.console)
+    lines = [line.split() for line in view.text.splitlines()]
+    at = lines.index(["by", "time"])
+    assert lines[at + 1][:2] == ["train", "on"]
+
+
+def test_first_version_shows_no_changes(plan: Plan, screen) -> None:
+    view = screen(80)
+    render_plan(plan.model_copy(update={"version": 1, "changes": []}), view.console)
+    assert "Changed" not in view.text
+
+
+def test_new_version_without_a_change_says_so(plan: Plan, screen) -> None:
+    view = screen(80)
+    render_plan(plan.model_copy(update={"changes": []}), view.console)
+    assert "nothing that would run" in view.text
+
+
+def test_a_plan_to_do_nothing(screen) -> None:
+    view = screen(40)
+    render_plan(Plan(stage="augmentation", planner="rules", summary="None, and why."), view.console)
+    assert "Stage 3/5: augmentation" in view.text
+    assert "Nothing would run." in view.text
+
+
+def test_two_calls_of_a_tool_are_told_apart(plan: Plan, screen) -> None:
+    view = screen(80)
+    render_plan(plan.model_copy(update={"steps": [plan.steps[1], plan.steps[1]]}), view.console)
+    assert "split_rows#2" in view.text
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_hostile_words_are_inert(plan: Plan, screen, width: int) -> None:
+    step = Step(tool=HOSTILE, params={HOSTILE: HOSTILE}, reasons={HOSTILE: HOSTILE})
+    question = plan.questions[0].model_copy(
+        update={"text": HOSTILE, "default": HOSTILE, "reason": HOSTILE}
+    )
+    hostile = plan.model_copy(
+        update={
+            "planner": HOSTILE,
+            "summary": HOSTILE,
+            "steps": [step],
+            "questions": [question],
+            "changes": [HOSTILE],
+        }
+    )
+    view = screen(width)
+    render_plan(hostile, view.console)
+    view.check_width()
+    assert "[green]APPROVED[/]" in view.text
+    for character in view.text.replace("\n", ""):
+        assert unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+
+
+def test_the_gravest_risk_counts(plan: Plan) -> None:
+    assert highest_risk(plan) == "write"
+    assert highest_risk(plan.model_copy(update={"steps": []})) == "read"
+    grave = Step(tool="x", risk="deploy")
+    assert highest_risk(plan.model_copy(update={"steps": [grave, *plan.steps]})) == "deploy"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(None, "none"), (True, "yes"), (False, "no"), (0.5, "0.5"), (40, "40"), ("time", "time"),
+     ([], "none"), (["ttl", None, 3], "ttl, none, 3"), ({"b": 1, "a": None}, '{"a":null,"b":1}')],
+)  # fmt: skip
+def test_values_in_words(value: object, words: str) -> None:
+    assert shown(value) == words
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [(0, "under a second"), (0.5, "about 30 s"), (1.4, "about 84 s"), (1.5, "about 2 min"),
+     (59.4, "about 59 min"), (65, "about 1 h 5 min")],
+)  # fmt: skip
+def test_durations(minutes: float, words: str) -> None:
+    assert duration(minutes) == words

@@ -1,0 +1,151 @@
+"""The first line of a report is true, and bad news is in it."""
+
+from typing import Any
+
+import pytest
+
+from pipelines.report import data as d
+from pipelines.report.headline import against_baseline, headline
+
+
+def score(name: str, f1: float, baseline: bool = True, **more: Any) -> d.ModelScore:
+    return d.ModelScore(
+        name=name, macro_f1=f1, low=f1 - 0.01, high=f1 + 0.01, accuracy=f1 + 0.02,
+        baseline=baseline, **more,
+    )  # fmt: skip
+
+
+FOREST, CNN = score("random_forest", 0.886), score("cnn", 0.908, baseline=False)
+BETTER = d.PairedDifference(baseline="random_forest", difference=0.022, low=0.011, high=0.034)
+
+
+def report(**more: Any) -> d.ReportData:
+    values: dict[str, Any] = {
+        "run": "r", "goal": "g", "outcome": "done", "models": [FOREST, CNN], "chosen": "cnn",
+        "difference": BETTER, **more,
+    }  # fmt: skip
+    return d.ReportData(**values)
+
+
+def shortcut(field: str, accuracy: float, masked: bool = False) -> d.AuditRow:
+    return d.AuditRow(
+        field=field, group="ttl", accuracy=accuracy, majority=0.5, verdict="shortcut", masked=masked
+    )
+
+
+def split(straddling: int) -> d.SplitProof:
+    return d.SplitProof(
+        by="time", group="flow", sides={}, groups_on_two_sides=straddling, manifest_sha256="00"
+    )
+
+
+def test_target_met() -> None:
+    said = headline(report(target=0.9))
+    assert said.level == "good"
+    assert said.line == (
+        "cnn reaches macro-F1 0.908 (95 % interval 0.898 to 0.918), 0.022 better than "
+        "random_forest (95 % interval +0.011 to +0.034)."
+    )
+    assert said.details == ["The target was met: macro-F1 0.908, wanted 0.9."]
+
+
+def test_no_target() -> None:
+    assert headline(report()).details == ["No target was set."]
+
+
+def test_exactly_on_target_is_met() -> None:
+    assert headline(report(target=0.908)).level == "good"
+
+
+def test_target_missed_leads() -> None:
+    said = headline(report(target=0.95))
+    assert (said.level, said.line) == ("warning", "Target missed: macro-F1 0.908, wanted 0.95.")
+    assert said.details[0].startswith("cnn reaches macro-F1 0.908")
+
+
+def test_target_of_another_metric() -> None:
+    assert headline(report(metric="accuracy", target=0.92)).level == "good"
+    missed = headline(report(metric="accuracy", target=0.93))
+    assert missed.line == "Target missed: accuracy 0.928, wanted 0.93."
+
+
+def test_too_many_false_alarms_are_a_miss() -> None:
+    loud = score("cnn", 0.908, baseline=False, false_positive_rate=0.021)
+    said = headline(report(models=[FOREST, loud], target=0.9, max_false_positive_rate=0.01))
+    assert said.line == "Target missed: false positives 2.10% at a recall of 0.9, tolerated 1.00%."
+    both = headline(report(models=[FOREST, loud], target=0.95, max_false_positive_rate=0.01))
+    assert both.line.count(";") == 1
+
+
+def test_open_shortcut_leads_over_a_missed_target() -> None:
+    audit = d.Audit(rows=[shortcut("first_ttl", 0.999), shortcut("macs", 0.9)])
+    said = headline(report(audit=audit, target=0.95))
+    assert said.level == "bad"
+    assert said.line == (
+        "The audit failed: first_ttl alone predicts the label (accuracy 0.999, majority class "
+        "0.500, and 1 more) and the models see it."
+    )
+
+
+def test_masked_shortcut_is_no_failure() -> None:
+    audit = d.Audit(rows=[shortcut("first_ttl", 0.999, masked=True)])
+    assert headline(report(audit=audit)).level == "good"
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(1, "1 flow group is"), (2000, "2,000 flow groups are")]
+)
+def test_a_leaking_split_leads_over_everything(count: int, words: str) -> None:
+    audit = d.Audit(rows=[shortcut("first_ttl", 0.999)])
+    said = headline(report(split=split(count), audit=audit, target=0.95))
+    assert said.level == "bad"
+    assert said.line == f"Do not believe these scores: {words} on two sides of the split."
+
+
+def test_a_clean_split_is_not_in_the_headline() -> None:
+    assert headline(report(split=split(0))).level == "good"
+
+
+@pytest.mark.parametrize("outcome", ["done", "paused", "refused", "failed", "budget"])
+def test_no_model_yet(outcome: d.Outcome) -> None:
+    said = headline(d.ReportData(run="r", goal="g", outcome=outcome))
+    assert said.level == "open"
+    assert said.details == []
+
+
+@pytest.mark.parametrize("outcome", ["paused", "refused", "failed", "budget"])
+def test_a_run_that_ended_early_says_so(outcome: d.Outcome) -> None:
+    said = headline(report(outcome=outcome))
+    assert said.level == "open"
+    assert len(said.details) == 2
+    assert headline(report(outcome=outcome, target=0.95)).level == "warning"
+
+
+def test_the_chosen_model_is_the_best_baseline() -> None:
+    said = headline(report(chosen="random_forest", difference=None))
+    assert "it is itself the best baseline" in said.line
+
+
+def test_no_baseline() -> None:
+    said = headline(report(models=[CNN], difference=None))
+    assert "no baseline was trained to compare it with" in said.line
+
+
+def test_baseline_without_a_paired_difference() -> None:
+    said = headline(report(models=[score("knn", 0.7), FOREST, CNN], difference=None))
+    assert said.line.endswith("the best baseline, random_forest, 0.886.")
+
+
+@pytest.mark.parametrize(
+    ("low", "difference", "high", "words"),
+    [
+        (0.001, 0.02, 0.04, "0.020 better than x (95 % interval +0.001 to +0.040)"),
+        (-0.04, -0.02, -0.001, "0.020 worse than x (95 % interval -0.040 to -0.001)"),
+        (-0.01, 0.02, 0.04, "not clearly different from x (95 % interval -0.010 to +0.040)"),
+        (0.0, 0.02, 0.04, "not clearly different from x (95 % interval +0.000 to +0.040)"),
+        (-0.04, -0.02, 0.0, "not clearly different from x (95 % interval -0.040 to +0.000)"),
+    ],
+)
+def test_difference_in_words(low: float, difference: float, high: float, words: str) -> None:
+    found = d.PairedDifference(baseline="x", difference=difference, low=low, high=high)
+    assert against_baseline(found) == words

@@ -1,0 +1,295 @@
+"""The whole file: every section, nothing from outside, nothing that could run."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.report import data as d
+from pipelines.report.html import Figure, Markup, element, preformatted, table, text
+from pipelines.report.page import POLICY, render_page, write_report
+
+SECTIONS = {
+    "models": "models", "classes": "confusion", "draws": "few_labels", "learning": "curves",
+    "audit": "audit", "split": "split", "data": "data", "plans": "plans", "limits": "limits",
+    "again": "commands",
+}  # fmt: skip
+BARE = d.ReportData(run="r", goal="g", outcome="paused")
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "</style><script>alert(1)</script>",
+    "</pre></td></table><img src=x onerror=alert(1)>",
+    "\"><svg onload=alert(1)>",
+    "' onmouseover='alert(1)",
+    "<a href=javascript:alert(1)>x</a>",
+    "<meta http-equiv=refresh content=0;url=//evil.example>",
+    "<!-- ", "]]>", "&lt;b&gt; &amp; &#60;",
+    "[green]APPROVED[/]", "\x1b[2J\x1b]52;c;AA\x07", "\u202eexe.\u2066", "\U000e0041\u200b",
+    "\ud800", "{0} {x} %s %(x)s", "=cmd|' /C calc'!A0",
+]  # fmt: skip
+
+VOID = {"meta", "img", "source"}
+
+
+class Page(HTMLParser):
+    """Tags, attributes and visible words of a page; fails if a tag is not closed in order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.words = ""
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] != "style":
+            self.words += data + " "
+
+
+ALLOWED_TAGS = {
+    "html", "head", "meta", "title", "style", "body", "main", "header", "nav", "section", "article",
+    "div", "p", "h1", "h2", "h3", "small", "strong", "span", "b", "ul", "li", "dl", "dt", "dd", "a",
+    "table", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "picture", "source", "img",
+    "pre", "code",
+}  # fmt: skip
+ALLOWED_ATTRIBUTES = {
+    "class", "id", "href", "src", "srcset", "alt", "media", "scope", "lang", "charset", "name",
+    "content", "http-equiv", "aria-label",
+}  # fmt: skip
+
+
+def check_inert(html: str) -> Page:
+    """Only our own tags and attributes, nothing that loads or runs, no unseen characters."""
+    page = Page(html)
+    assert set(page.tags) <= ALLOWED_TAGS
+    assert {name for _, name, _ in page.attributes} <= ALLOWED_ATTRIBUTES
+    for tag, name, value in page.attributes:
+        if name in ("src", "srcset"):
+            assert value.startswith("data:image/svg+xml;base64,"), tag
+        if name == "href":
+            assert re.fullmatch("#[a-z]+", value)
+    for character in html.replace("\n", ""):
+        assert unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+    return page
+
+
+def everywhere(report: d.ReportData, words: str) -> d.ReportData:
+    """The report with ``words`` in every free text of it."""
+    kept = {"outcome", "metric", "verdict", "granularity"}
+
+    def fill(value: Any, name: str = "") -> Any:
+        if isinstance(value, dict):
+            return {k: fill(v, k) for k, v in value.items()}
+        if isinstance(value, list):
+            return [fill(v, name) for v in value]
+        return words if isinstance(value, str) and name not in kept else value
+
+    return d.ReportData.model_validate(fill(report.model_dump()))
+
+
+@pytest.mark.parametrize("classes", [2, 20, 40])
+def test_full_report_is_one_inert_file(make, tmp_path: Path, classes: int) -> None:
+    path = tmp_path / "report.html"
+    write_report(path, make(classes))
+    html = path.read_text(encoding="utf-8")
+    page = check_inert(html)
+    assert [path] == list(tmp_path.iterdir())
+    for name in SECTIONS:
+        assert f'<section id="{name}">' in html
+        assert f'<a href="#{name}">' in html
+    assert len(html) < 3_000_000
+    assert page.tags.count("img") == 4
+
+
+def test_nothing_comes_from_outside(make) -> None:
+    html = render_page(make(20))
+    assert not re.search(r"https?:|//[a-z]|@import|<link|<script|<iframe|url\((?!data:)", html)
+    assert f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">' in html
+    assert POLICY == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    assert html.index("Content-Security-Policy") < html.index("<style>")
+
+
+def test_bare_report_has_no_section() -> None:
+    page = check_inert(render_page(BARE))
+    assert "section" not in page.tags
+    assert "img" not in page.tags
+    assert "Paused: no model has been tested yet." in page.words
+
+
+@pytest.mark.parametrize(("name", "field"), SECTIONS.items())
+def test_what_is_absent_is_left_out(make, name: str, field: str) -> None:
+    empty = {"confusion": ["confusion", "per_class"], "commands": ["commands", "spec"]}
+    empty["models"] = ["models", "chosen", "difference"]
+    unset = {each: BARE.model_dump()[each] for each in empty.get(field, [field])}
+    html = render_page(d.ReportData.model_validate({**make(3).model_dump(), **unset}))
+    check_inert(html)
+    assert f'<section id="{name}">' not in html
+    assert f'href="#{name}"' not in html
+    assert html.count("<section") == len(SECTIONS) - 1
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_hostile_words_stay_words(make, words: str) -> None:
+    clean = Page(render_page(everywhere(make(3), "x")))
+    page = check_inert(render_page(everywhere(make(3), words)))
+    assert page.tags == clean.tags
+
+
+@settings(max_examples=60, deadline=None)
+@given(words=st.text(st.characters(exclude_categories=()), max_size=80))
+def test_any_words_stay_words(words: str) -> None:
+    values = BARE.model_dump() | {
+        "goal": words,
+        "spec": words or "x",
+        "limits": [words],
+        "commands": [words or "x"],
+        "plans": [
+            {"stage": words, "version": 1, "planner": words, "summary": words, "changes": [words],
+             "decision": words, "by": words, "note": words, "answer": words}
+        ],
+        "data": {"source": words or "x", "classes": [{"name": words}]},
+    }  # fmt: skip
+    check_inert(render_page(d.ReportData.model_validate(values)))
+
+
+def test_same_report_same_bytes(make) -> None:
+    assert render_page(make(4)) == render_page(make(4))
+
+
+def test_first_line_is_what_was_found(make) -> None:
+    report = make(3)
+    words = " ".join(Page(render_page(report)).words.split())
+    line = "cnn reaches macro-F1 0.908 (95 % interval 0.899 to 0.917), 0.022 better than"
+    assert words.index(report.goal) < words.index(line) < words.index("Models")
+    assert render_page(report).count('class="headline good"') == 1
+    missed = report.model_copy(update={"target": 0.95})
+    assert '<div class="headline warning"><p class="line">Target missed' in render_page(missed)
+
+
+def rows_of(html: str, name: str) -> list[list[str]]:
+    """The cells of all tables of a section, as words."""
+    part = html.split(f'<section id="{name}">')[1].split("</section>")[0]
+    lines = re.findall(r"<tr[^>]*>(.*?)</tr>", part)
+    return [
+        [re.sub("<[^>]*>", "", cell) for cell in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", line)]
+        for line in lines
+    ]
+
+
+def test_figures_are_in_the_tables(make) -> None:
+    html = render_page(make(20))
+    models = rows_of(html, "models")
+    assert models[1] == ["cnn chosen", "0.908", "0.899 to 0.917", "0.914", "0.18%", "21,300"]
+    assert [row[0] for row in models[2:4]] == ["random_forest", "gradient_boosting"]
+    assert ["FTP", "345", "345", "100%"] in rows_of(html, "audit")
+    assert ["src_mac", "macs", "0.993", "0.067", "shortcut", "masked"] in rows_of(html, "audit")
+    assert ["train", "3,570", "2,851"] in rows_of(html, "split")
+    assert ["all 20 classes", "3,570", "800", "3,926"] in rows_of(html, "data")
+    assert ["not IP (ARP)", "151"] in rows_of(html, "data")
+    assert ["random_forest", "0.918", "0.028", "0.877", "0.956"] in rows_of(html, "draws")
+    worst = rows_of(html, "classes")[1:]
+    assert [float(row[3]) for row in worst] == sorted(float(row[3]) for row in worst)
+
+
+def test_words_are_in_the_page(make) -> None:
+    words = " ".join(Page(render_page(make(20))).words.split())
+    for said in (
+        "BitTorrent taken for Cridex: 42 of 192 (22%)",
+        "Malware/Htbot.pcap at byte 182,044: record says 70,221 bytes",
+        "and 3 more corrupt records",
+        "manifest SHA-256 3f2a9c417be05d668812f3a1c09bb7d2e4a6f5081c2d3e4f5a6b7c8d9e0f1a2b",
+        "no group on two sides",
+        "~ train_cnn.epochs: 40 -> 20",
+        "reject by person: Too long for this laptop: half the epochs.",
+        "Answer: Because a choice made on it would make its score too good.",
+        "waiting",
+        "netloop report 20260805-141503-9f2c",
+        "source: $NETLOOP_DATA/ustc_tfc2016/sessions",
+        "epoch 14, whose weights were kept",
+        "drawn anew 20 times",
+    ):
+        assert said in words
+
+
+def test_an_open_shortcut_stands_out(make) -> None:
+    values = make(3).model_dump()
+    values["audit"]["rows"][0]["masked"] = False
+    html = render_page(d.ReportData.model_validate(values))
+    assert 'class="headline bad"' in html
+    assert '<tr class="marked"><td>src_mac</td>' in html
+
+
+def test_no_duplicate_payloads_is_said(make) -> None:
+    values = make(3).model_dump()
+    values["audit"]["duplicates"] = [{"name": "FTP", "rows": 10, "repeated": 0}]
+    assert "No payload of a test row also occurs" in render_page(
+        d.ReportData.model_validate(values)
+    )
+
+
+def test_a_perfect_matrix_mistakes_nothing(make) -> None:
+    values = make(2).model_dump()
+    values["confusion"] = {"classes": ["a", "b"], "counts": [[5, 0], [0, 0]]}
+    html = render_page(d.ReportData.model_validate(values))
+    assert "no row was mistaken" in html
+    assert "Most often mistaken" not in html
+
+
+def test_pictures_have_words_for_those_who_do_not_see_them(make) -> None:
+    page = Page(render_page(make(20)))
+    texts = [value for tag, name, value in page.attributes if name == "alt"]
+    assert len(texts) == 4
+    assert all(len(each) > 40 for each in texts)
+    assert "cnn 0.908; random_forest 0.886" in texts[0]
+
+
+def test_readable_on_phones_in_the_dark_and_on_paper(make) -> None:
+    html = render_page(make(2))
+    for part in ("width=device-width", "prefers-color-scheme: dark", "@media print", "max-width"):
+        assert part in html
+
+
+def test_an_unwritable_place_leaves_the_old_report(
+    tmp_path: Path, make: Callable[..., Any]
+) -> None:
+    with pytest.raises(OSError):
+        write_report(tmp_path / "missing" / "report.html", BARE)
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    write_report(path, BARE)
+    assert path.read_text().startswith("<!DOCTYPE html>")
+
+
+def test_cells() -> None:
+    assert text(None) == "&ndash;"
+    assert text(12_480) == "12,480"
+    assert text(0.90849) == "0.908"
+    assert text("<b>") == "&lt;b&gt;"
+    assert text(Markup("<b>")) == "<b>"
+    assert text("x" * 400, 300).endswith("x…")
+    assert element("p", "a", 1, kind="k") == '<p class="k">a1</p>'
+    assert preformatted("a\n<b>\x1b") == "<pre>a\n&lt;b&gt;\\x1b</pre>"
+
+
+def test_numbers_stand_right() -> None:
+    html = table(["a", "b", "c"], [["x", 1, Figure("7%")], ["y", None, Figure("8%")]])
+    assert html.count('<td class="number">') == 4
+    assert html.count('scope="col" class="number"') == 2
