@@ -76,6 +76,7 @@ def call(
     result = tool.run(checked, context)
     result = result.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
     context.rates.record(tool.name, result.work, result.seconds)
-    calls.mkdir(parents=True, exist_ok=True)
-    write_atomic(calls / f"{key}.json", result.model_dump_json(indent=2))
+    if tool.repeatable:
+        calls.mkdir(parents=True, exist_ok=True)
+        write_atomic(calls / f"{key}.json", result.model_dump_json(indent=2))
     return result, False

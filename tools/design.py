@@ -55,9 +55,7 @@ def _train(
 
     train, validation = split_sides(context, "train", "validation")
     artifacts, scores, curves = {}, {}, {}
-    for done, name in enumerate(names):
-        if len(names) > 1:
-            context.progress("training baselines", done, len(names), "models")
+    for name in names:
         fitted = fit_and_score(
             name,
             train,
@@ -73,8 +71,6 @@ def _train(
         scores[name] = fitted.validation_macro_f1
         if curve:
             curves[name] = curve
-    if len(names) > 1:
-        context.progress("training baselines", len(names), len(names), "models")
     return artifacts, scores, curves, train.num_rows + validation.num_rows
 
 

@@ -49,4 +49,5 @@ class Rates:
             return
         self.measured[tool] = seconds / work
         if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(self.path, json.dumps(self.measured, indent=2, sort_keys=True) + "\n")
