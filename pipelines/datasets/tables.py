@@ -117,7 +117,9 @@ def nanoseconds(column: pa.ChunkedArray, name: str) -> pa.Array:
         numbers = values.to_numpy()
         median = abs(float(np.median(numbers))) if len(numbers) else 0.0
         unit = next(unit for least, unit in TIME_UNITS if median >= least)
-        return pa.array(np.rint(numbers * unit).astype(np.int64))
+        whole = np.floor(numbers)
+        rest = np.rint((numbers - whole) * unit)
+        return pa.array(whole.astype(np.int64) * unit + rest.astype(np.int64))
     try:
         return pc.cast(pc.cast(values, pa.timestamp("ns")), pa.int64())
     except pa.ArrowInvalid as error:

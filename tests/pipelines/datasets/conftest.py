@@ -1,0 +1,97 @@
+"""Rows and captures made by hand: small enough to check on paper."""
+
+import struct
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipelines.capture import FlowSettings, flow_schema
+from pipelines.datasets.fields import LABEL, SPLIT, field
+
+SMALL = FlowSettings(first_packets=3, payload_packets=2, payload_bytes=4)
+YEAR_2020_NS = 1_577_836_800_000_000_000
+
+
+def simple(labels: Sequence[str], flow: Sequence[int], **more: Any) -> pa.Table:
+    """Rows of bookkeeping columns only: what a split looks at."""
+    columns = {"label": labels, "capture": ["c"] * len(labels), "flow": flow, **more}
+    kinds = {"label": pa.string(), "capture": pa.string()}
+    return pa.table({name: pa.array(v, kinds.get(name, pa.int64())) for name, v in columns.items()})
+
+
+def flows(labels: Sequence[str], **columns: Any) -> pa.Table:
+    """Flow rows as captures give them, zero where ``columns`` says nothing.
+
+    ``payload`` takes bytes: the first packet's payload.
+    """
+    count = len(labels)
+    payload = columns.pop("payload", None)
+    columns.setdefault("flow", range(count))
+    columns.setdefault("first_seen_ns", [YEAR_2020_NS + i for i in range(count)])
+    captures = columns.pop("capture", ["c"] * count)
+    if payload is not None:
+        columns["payload"] = [part.ljust(8, b"\0") for part in payload]
+        columns["payload_length"] = [[len(part), -1] for part in payload]
+    arrays = [pa.array(labels, pa.string()), pa.array(captures, pa.string())]
+    schema = flow_schema(SMALL)
+    for declared in schema:
+        values = columns.pop(declared.name, None)
+        arrays.append(
+            zeros(declared.type, count) if values is None else pa.array(values, declared.type)
+        )
+    assert not columns, f"no such columns: {list(columns)}"
+    own = [field("label", pa.string(), LABEL), field("capture", pa.string(), SPLIT)]
+    return pa.Table.from_arrays(arrays, schema=pa.schema([*own, *schema]))
+
+
+def zeros(kind: pa.DataType, count: int) -> pa.Array:
+    if pa.types.is_fixed_size_binary(kind):
+        return pa.array([b"\0" * kind.byte_width] * count, kind)
+    if pa.types.is_fixed_size_list(kind):
+        return pa.array([[0] * kind.list_size] * count, kind)
+    return pa.array(np.zeros(count), kind)
+
+
+def udp_packet(source: int, target: int, payload: bytes = b"hello", first: int = 10) -> bytes:
+    """Ethernet, IPv4 10.0.0.1 -> 10.0.0.2, UDP, payload."""
+    length = 28 + len(payload)
+    link = bytes.fromhex("0200000000020a0000000001") + b"\x08\x00"
+    addresses = bytes([first, 0, 0, 1, first, 0, 0, 2])
+    network = struct.pack("!BBHHHBBH", 0x45, 0, length, 7, 0, 64, 17, 0) + addresses
+    return link + network + struct.pack("!HHHH", source, target, length - 20, 0) + payload
+
+
+def pcap_bytes(packets: Sequence[bytes], start: int = 1_600_000_000) -> bytes:
+    """A classic little-endian capture, one packet a second."""
+    header = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+    records = [
+        struct.pack("<IIII", start + number, 0, len(packet), len(packet)) + packet
+        for number, packet in enumerate(packets)
+    ]
+    return header + b"".join(records)
+
+
+@pytest.fixture
+def write_capture() -> Callable[..., Path]:
+    """Write a capture of UDP flows from the given source ports, one packet each."""
+
+    def write(path: Path, ports: Sequence[int] = (1000,), payload: bytes = b"hello") -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(pcap_bytes([udp_packet(port, 53, payload) for port in ports]))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def make_rows() -> Callable[..., pa.Table]:
+    return simple
+
+
+@pytest.fixture
+def make_flows() -> Callable[..., pa.Table]:
+    return flows

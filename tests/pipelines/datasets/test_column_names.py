@@ -1,0 +1,69 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.datasets.column_names import distinct, known_group, likely_label, safe_names
+
+
+@given(st.lists(st.text(max_size=80), max_size=20))
+def test_names_are_safe_and_distinct_whatever_the_header_says(header: list[str]) -> None:
+    names = safe_names(header)
+    assert len(names) == len(header) == len(set(names))
+    assert all(re.fullmatch(r"[A-Za-z0-9_]{1,70}", name) for name in names)
+
+
+def test_names_keep_what_can_be_read() -> None:
+    header = [
+        "id.orig_h",
+        " Flow Bytes/s",
+        "Fwd Header Length",
+        "Fwd Header Length",
+        "",
+        "\x1b[31m",
+    ]
+    assert safe_names(header) == [
+        "id_orig_h",
+        "Flow_Bytes_s",
+        "Fwd_Header_Length",
+        "Fwd_Header_Length_2",
+        "column_5",
+        "31m",
+    ]
+
+
+def test_a_repeated_name_does_not_take_one_that_is_there() -> None:
+    assert safe_names(["a", "a_2", "a", "a"]) == ["a", "a_2", "a_3", "a_4"]
+    assert distinct("a", ["b"]) == "a"
+
+
+def test_bidi_and_markup_do_not_get_through() -> None:
+    assert safe_names(["\u202eevil", "[bold]x[/bold]", "=cmd|' /C calc'!A0"]) == [
+        "evil",
+        "bold_x_bold",
+        "cmd_C_calc_A0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("id_orig_h", "addresses"),
+        ("Source_Port", "ports"),
+        ("sttl", "ttl"),
+        ("uid", "split"),
+        ("attack_cat", "label"),
+        ("Timestamp", "time"),
+        ("stcpb", "seq_ack"),
+        ("sbytes", "column"),
+    ],
+)
+def test_well_known_identifiers_are_recognised(name: str, group: str) -> None:
+    assert known_group(name) == group
+
+
+def test_the_likeliest_label_wins_in_its_own_spelling() -> None:
+    assert likely_label(["dur", "attack_cat", "Label"]) == "Label"
+    assert likely_label(["dur", "attack_cat"]) == "attack_cat"
+    assert likely_label(["dur"]) is None
