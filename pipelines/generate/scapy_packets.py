@@ -217,6 +217,8 @@ class _Sender:
         self.tcp.options = self._options(flags, now_us)
         self.raw.load = payload
         self.sequence = (self.sequence + len(payload) + ("S" in flags or "F" in flags)) % 2**32
+        # Else scapy first copies the packet, in case that a field stands for several values.
+        self.network.explicit = self.tcp.explicit = self.raw.explicit = True
         return self.link + bytes(self.network)
 
     def _options(self, flags: str, now_us: int) -> list[tuple[str, Any]]:
