@@ -21,7 +21,14 @@ from pipelines.datasets.description import (
 from pipelines.datasets.fields import LABEL, SPLIT, field
 from pipelines.datasets.groups import named
 from pipelines.datasets.keys import mix, numbers, text_hash
-from pipelines.datasets.labels import CAPTURE_SUFFIXES, COMPRESSED, assign_labels, propose_label
+from pipelines.datasets.labels import (
+    CAPTURE_SUFFIXES,
+    COMPRESSED,
+    MANIFEST_NAME,
+    assign_labels,
+    has_manifest,
+    propose_label,
+)
 from pipelines.errors import InputError
 from pipelines.progress import Progress, silent
 
@@ -141,7 +148,7 @@ def describe_captures(source: CaptureSource, label: str | None) -> SourceDescrip
             ClassFiles(name=name, files=len(found), bytes=sum(found))
             for name, found in sorted(members.items())
         ],
-        label_choices=["file", "folder"],
+        label_choices=["file", "folder", *([MANIFEST_NAME] if has_manifest(source.folder) else [])],
         warnings=[*source.warnings, *warnings],
     )
 

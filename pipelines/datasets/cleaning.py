@@ -23,6 +23,7 @@ from pipelines.datasets.keys import (
     numbers,
     text_codes,
 )
+from pipelines.errors import InputError
 
 FilterName = Literal[
     "small_classes",
@@ -114,7 +115,7 @@ def capture_proposals(rows: pa.Table) -> list[Filter]:
 
 def count(rows: pa.Table, proposal: Filter) -> Filter:
     """The proposal with how many rows it would move and which classes it would empty."""
-    hit = FILTERS[proposal.name](rows, **proposal.params)
+    hit = hits(rows, proposal)
     classes, labels = text_codes(rows, "label")
     left = np.bincount(labels[~hit], minlength=len(classes))
     lost = [name for name, kept in zip(classes, left, strict=True) if not kept]
@@ -134,7 +135,7 @@ def apply_filters(rows: pa.Table, filters: Sequence[Filter]) -> tuple[pa.Table, 
     moved = np.full(rows.num_rows, -1)
     for number, chosen in enumerate(filters):
         kept = np.flatnonzero(moved < 0)
-        hit = FILTERS[chosen.name](rows.take(pa.array(kept)), **chosen.params)
+        hit = hits(rows.take(pa.array(kept)), chosen)
         moved[kept[hit]] = number
     names = pa.array([chosen.name for chosen in filters], pa.string())
     out = np.flatnonzero(moved >= 0)
@@ -142,6 +143,17 @@ def apply_filters(rows: pa.Table, filters: Sequence[Filter]) -> tuple[pa.Table, 
         field("reason", pa.string(), LABEL), names.take(pa.array(moved[out]))
     )
     return rows.take(pa.array(np.flatnonzero(moved < 0))), quarantined
+
+
+def hits(rows: pa.Table, chosen: Filter) -> Flags:
+    """The rows that a filter moves. Raises InputError if it does not fit these rows."""
+    missing = [name for name in NEEDS.get(chosen.name, ()) if name not in rows.schema.names]
+    if missing:
+        raise InputError(
+            f"The filter {chosen.name} needs the column {missing[0]}, which these rows lack.",
+            "Leave the filter out, or read captures as flows.",
+        )
+    return FILTERS[chosen.name](rows, **chosen.params)
 
 
 def feature_codes(rows: pa.Table) -> Codes:
@@ -156,7 +168,7 @@ def feature_codes(rows: pa.Table) -> Codes:
     )
 
 
-def small_classes(rows: pa.Table, group: Group, groups: int) -> Flags:
+def small_classes(rows: pa.Table, group: Group = "flow", groups: int = 2) -> Flags:
     """Rows of classes with fewer than ``groups`` groups."""
     grouping = group_rows(rows, group)
     small = [number for number, members in enumerate(grouping.members) if len(members) < groups]
@@ -180,14 +192,16 @@ def label_conflicts(rows: pa.Table) -> Flags:
     return np.isin(features, values[classes > 1])
 
 
-def background_protocols(rows: pa.Table, protocols: Sequence[str]) -> Flags:
+def background_protocols(
+    rows: pa.Table, protocols: Sequence[str] = tuple(BACKGROUND_PORTS)
+) -> Flags:
     """UDP rows with a port of these protocols on either side."""
     ports = [port for name in protocols for port in BACKGROUND_PORTS[name]]
     either = np.isin(numbers(rows, "src_port"), ports) | np.isin(numbers(rows, "dst_port"), ports)
     return np.asarray(either & (numbers(rows, "protocol") == UDP))
 
 
-def few_packets(rows: pa.Table, packets: int) -> Flags:
+def few_packets(rows: pa.Table, packets: int = 2) -> Flags:
     """Flows with fewer than ``packets`` packets."""
     return np.asarray(numbers(rows, "bidirectional_packets") < packets)
 
@@ -197,6 +211,11 @@ def other_protocols(rows: pa.Table) -> Flags:
     return ~np.isin(numbers(rows, "protocol"), (TCP, UDP))
 
 
+NEEDS: dict[FilterName, tuple[str, ...]] = {
+    "background_protocols": ("src_port", "dst_port", "protocol"),
+    "few_packets": ("bidirectional_packets",),
+    "other_protocols": ("protocol",),
+}
 FILTERS: dict[FilterName, Callable[..., Flags]] = {
     "small_classes": small_classes,
     "exact_duplicates": exact_duplicates,

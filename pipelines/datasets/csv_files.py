@@ -32,7 +32,8 @@ MISSING = pa.array(
 class CsvFile:
     """A file that looks like a table.
 
-    ``header``: the column names as the file has them. ``sample``: its first rows. ``preset``: the
+    ``header``: the column names as the file has them, which end ``header_lines`` lines into it (a
+    preset has none). ``sample``: its first rows. ``preset``: the
     name of a known headerless layout, whose ``header`` is then the preset's.
     """
 
@@ -40,6 +41,7 @@ class CsvFile:
     bytes: int
     delimiter: str
     header: tuple[str, ...]
+    header_lines: int
     sample: tuple[tuple[str, ...], ...]
     preset: str | None
 
@@ -74,11 +76,11 @@ def recognise(path: Path) -> CsvFile | None:
     if text is None:
         return None
     for delimiter in DELIMITERS:
-        rows = first_rows(text, delimiter)
+        rows, lines = first_rows(text, delimiter)
         alike = len(rows) > 1 and len(rows[0]) == len(rows[1])
         header_only = len(rows) == 1 and ".csv" in path.suffixes
         if rows and len(rows[0]) > 1 and (alike or header_only):
-            return classify(path, delimiter, rows)
+            return classify(path, delimiter, rows, lines)
     return None
 
 
@@ -100,23 +102,34 @@ def head(path: Path) -> str | None:
         return content.decode("latin-1")
 
 
-def first_rows(text: str, delimiter: str) -> list[tuple[str, ...]]:
-    """The first rows of a text under a delimiter; the last one may be cut, so it is left out."""
+def first_rows(text: str, delimiter: str) -> tuple[list[tuple[str, ...]], int]:
+    """The first rows of a text under a delimiter, and how many lines end with the first of them.
+
+    Of more than two the last is left out: the text may end in its midst.
+    """
+    rows: list[tuple[str, ...]] = []
+    lines = 0
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        rows = [tuple(row) for row, _ in zip(reader, range(SAMPLE_ROWS + 1), strict=False) if row]
+        for row in reader:
+            if row and not rows:
+                lines = reader.line_num
+            if row:
+                rows.append(tuple(row))
+            if len(rows) > SAMPLE_ROWS:
+                break
     except csv.Error:
-        return []
-    return rows[:-1] if len(text) >= HEAD_BYTES // 2 and len(rows) > 2 else rows
+        return [], 0
+    return (rows[:-1] if len(rows) > 2 else rows), lines
 
 
-def classify(path: Path, delimiter: str, rows: list[tuple[str, ...]]) -> CsvFile:
+def classify(path: Path, delimiter: str, rows: list[tuple[str, ...]], lines: int) -> CsvFile:
     """Tell a known headerless layout from a table with a header."""
     size = path.stat().st_size
     if nsl_kdd.matches(rows[0]):
         header = nsl_kdd.COLUMNS[: len(rows[0])]
-        return CsvFile(path, size, delimiter, header, tuple(rows), nsl_kdd.NAME)
-    return CsvFile(path, size, delimiter, rows[0], tuple(rows[1:]), None)
+        return CsvFile(path, size, delimiter, header, 0, tuple(rows), nsl_kdd.NAME)
+    return CsvFile(path, size, delimiter, rows[0], lines, tuple(rows[1:]), None)
 
 
 def read_csv(file: CsvFile) -> tuple[pa.Table, list[str]]:
@@ -157,7 +170,7 @@ def parse(
     """Read a file as text columns; None if it is not in ``encoding``."""
     read = arrow_csv.ReadOptions(
         column_names=file.names,
-        skip_rows=0 if file.preset else 1,
+        skip_rows=file.header_lines,
         use_threads=False,
         encoding=encoding,
     )

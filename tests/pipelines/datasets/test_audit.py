@@ -31,6 +31,7 @@ def by_dictionary(known: list, asked: list) -> list[int]:
     return [most(seen[value]) if value in seen else fallback for value in asked]
 
 
+@settings(deadline=None)
 @given(LABELLED, st.lists(st.integers(0, 9), max_size=30))
 def test_the_look_up_is_a_dictionary_of_most_frequent_labels(known: list, asked: list) -> None:
     values, labels = np.array(known, np.int64).T

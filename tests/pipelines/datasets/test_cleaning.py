@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipelines.datasets.cleaning import FILTERS, Filter, apply_filters, propose_filters
+from pipelines.errors import InputError
 
 
 def by_name(rows: pa.Table, **options) -> dict[str, Filter]:
@@ -183,7 +184,12 @@ def test_rows_are_kept_or_quarantined_never_both_never_lost(pairs, filters) -> N
         assert found.rows == apply_filters(rows, [found])[1].num_rows
 
 
-def test_a_filter_is_checked(make_rows) -> None:
+def test_a_filter_that_does_not_fit_the_rows_is_refused(make_rows) -> None:
+    with pytest.raises(InputError, match="few_packets needs the column bidirectional_packets"):
+        apply_filters(make_rows(["a"], [1]), [Filter(name="few_packets")])
+
+
+def test_a_filter_is_checked() -> None:
     with pytest.raises(ValidationError):
         Filter(name="drop_everything")
     with pytest.raises(ValidationError):

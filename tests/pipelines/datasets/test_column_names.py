@@ -1,12 +1,13 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.datasets.column_names import distinct, known_group, likely_label, safe_names
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=80), max_size=20))
 def test_names_are_safe_and_distinct_whatever_the_header_says(header: list[str]) -> None:
     names = safe_names(header)

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.datasets import keys
@@ -17,6 +17,7 @@ def chunked(values: list, kind: pa.DataType | None = None, cut: int = 0) -> pa.C
     return pa.chunked_array([pa.array(values[:cut], kind), pa.array(values[cut:], kind)], kind)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "b", "", None, "é"]), max_size=20), st.integers(0, 20))
 def test_codes_are_equal_exactly_where_values_are(values: list, cut: int) -> None:
     codes = keys.column_codes(chunked(values, pa.string(), cut))
@@ -31,6 +32,7 @@ def test_null_and_nan_are_values_of_their_own() -> None:
     assert codes.tolist() == [0, 1, 2, 2, 1, 0]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 2)), max_size=30))
 def test_combined_codes_are_equal_exactly_where_tuples_are(rows: list) -> None:
     parts = [np.array([row[i] for row in rows], np.int64) for i in range(3)]
@@ -105,6 +107,7 @@ def test_a_record_hash_is_the_same_in_another_process() -> None:
     assert int(other.stdout) == keys.record_hash({"a": pa.chunked_array([["tcp"]])})[0]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(width=64), st.text(max_size=3)), min_size=1, max_size=30))
 def test_equal_records_have_equal_hashes_and_others_do_not(rows: list) -> None:
     numbers = [None if row[0] != row[0] else row[0] for row in rows]

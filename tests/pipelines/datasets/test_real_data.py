@@ -48,7 +48,7 @@ def test_ustc_is_proposed_as_folders_with_twenty_files(sessions: Path) -> None:
 
 
 def test_ustc_sessions_are_all_there(families: pa.Table, sessions: Path) -> None:
-    """Every listed session is a group; the others are fragments and cut packets that lack a port."""
+    """Every listed session is a group; the others are fragments and packets cut in their ports."""
     with (sessions.parent / "sessions.csv").open(newline="") as file:
         listed = {
             (row["label"], int(row["proto"]), *sorted([end(row, "s"), end(row, "d")]))
@@ -152,6 +152,7 @@ def test_malware_captures_take_their_labels_from_the_manifest(data: Path) -> Non
     folder = data / "malware_captures"
     found = describe_source(folder)
     assert (found.label, len(found.files), len(found.classes)) == ("labels.csv", 43, 31)
+    assert found.label_choices == ["file", "folder", "labels.csv"]
     loaded = load_source(folder, "labels.csv")
     with (folder / "labels.csv").open(newline="") as file:
         listed = list(csv.DictReader(file))

@@ -108,6 +108,11 @@ def test_quoted_cells_may_hold_delimiters_and_line_ends(tmp_path: Path) -> None:
     assert rows["y"].to_pylist() == ["a,\nb", 'say "hi"']
 
 
+def test_blank_lines_before_the_header_and_line_ends_in_it(tmp_path: Path) -> None:
+    rows = load(tmp_path, '\n\n"x\ny",label\n1,a\n2,b\n').rows
+    assert rows["x_y"].to_pylist() == [1, 2]
+
+
 def test_windows_line_ends(tmp_path: Path) -> None:
     assert load(tmp_path, PLAIN.replace("\n", "\r\n")).rows["label"].to_pylist()[-1] == "good"
 
