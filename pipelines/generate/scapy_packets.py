@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal, NamedTuple
 
-Opening = Literal["accepted", "refused", "unanswered"]
+Opening = Literal["accepted", "refused", "unanswered", "abandoned"]
 Closing = Literal["fin", "client_reset", "server_reset", "open"]
 
 ETHERNET_MTU = 1500
@@ -61,8 +61,9 @@ def tcp_conversation(
     """The frames of one TCP connection, in time order, seen beside the client.
 
     Messages are cut at the path's segment size and every second segment is acknowledged on its
-    own (RFC 9293, 3.8.6.3). ``refused`` is a SYN answered by RST, ``unanswered`` a SYN and its
-    repetitions; neither carries a turn.
+    own (RFC 9293, 3.8.6.3). Only an ``accepted`` connection carries the turns: ``refused`` is a SYN
+    answered by RST, ``unanswered`` a SYN and its repetitions, ``abandoned`` a RST in place of the
+    handshake's last segment.
     """
     line = _Tcp(client, server, start_us, round_trip_us, random)
     if opening == "unanswered":
@@ -70,10 +71,11 @@ def tcp_conversation(
         return line.frames
     line.send(True, "S")
     if opening == "refused":
+        line.server.sequence = 0  # RFC 9293, 3.10.7.1: a reset without a connection
         line.send(False, "RA", delay_us=round_trip_us)
         return line.frames
     line.send(False, "SA", delay_us=round_trip_us)
-    if not turns and closing == "client_reset":
+    if opening == "abandoned":
         line.send(True, "R", delay_us=line.jitter(60))
         return line.frames
     line.send(True, "A", delay_us=line.jitter(60))
@@ -146,9 +148,7 @@ class _Tcp:
         """One segment, ``delay_us`` after the one before."""
         sender, other = (self.client, self.server) if from_client else (self.server, self.client)
         self.now += delay_us
-        self.frames.append(
-            Frame(self.now, sender.segment(flags, other.sequence, payload, self.now))
-        )
+        self.frames.append(Frame(self.now, sender.segment(flags, payload, other, self.now)))
 
     def knock(self, repetitions: int) -> None:
         """SYN segments that nobody answers; the wait doubles, the sequence number stays."""
@@ -194,7 +194,7 @@ class _Sender:
 
         self.sequence = random.getrandbits(32)
         self.identification = random.getrandbits(16)
-        self.clock_offset = random.getrandbits(31)
+        self.clock_offset, self.clock = random.getrandbits(31), 0
         self.timestamps = timestamps
         self.window = source.window
         overhead = (60 if ":" in source.address else 40) + 12 * timestamps
@@ -206,26 +206,26 @@ class _Sender:
         self.tcp = self.network.payload
         self.raw = self.tcp.payload
 
-    def segment(self, flags: str, acknowledged: int, payload: bytes, now_us: int) -> bytes:
-        """The next segment of this direction as a frame; sequence numbers advance."""
+    def segment(self, flags: str, payload: bytes, other: "_Sender", now_us: int) -> bytes:
+        """The next segment of this direction as a frame; ``other`` is what it acknowledges."""
         if self.network.version == 4:
             self.network.id = self.identification
             self.identification = (self.identification + 1) & 0xFFFF
         self.tcp.flags, self.tcp.seq = flags, self.sequence
-        self.tcp.ack = acknowledged if "A" in flags else 0
+        self.tcp.ack = other.sequence if "A" in flags else 0
         self.tcp.window = 0 if "R" in flags else self.window
-        self.tcp.options = self._options(flags, now_us)
+        self.tcp.options = self._options(flags, other, now_us)
         self.raw.load = payload
         self.sequence = (self.sequence + len(payload) + ("S" in flags or "F" in flags)) % 2**32
         # Else scapy first copies the packet, in case that a field stands for several values.
         self.network.explicit = self.tcp.explicit = self.raw.explicit = True
         return self.link + bytes(self.network)
 
-    def _options(self, flags: str, now_us: int) -> list[tuple[str, Any]]:
+    def _options(self, flags: str, other: "_Sender", now_us: int) -> list[tuple[str, Any]]:
         if "R" in flags:
             return []
-        clock = (self.clock_offset + now_us // 1000) & 0xFFFFFFFF
-        stamp = ("Timestamp", (clock, 0))
+        self.clock = (self.clock_offset + now_us // 1000) & 0xFFFFFFFF
+        stamp = ("Timestamp", (self.clock, other.clock))
         if "S" in flags:
             offer: list[tuple[str, Any]] = [("MSS", self.segment_size + 12 * self.timestamps)]
             offer += [("SAckOK", b""), stamp] if self.timestamps else [("NOP", None), ("NOP", None)]

@@ -125,7 +125,7 @@ def ssh(random: Random) -> Conversation:
 
 
 def brute_force(random: Random) -> Conversation:
-    """Passwords tried on a shell or a mailbox until the server hangs up."""
+    """One wrong password after the other, for a shell or a mailbox."""
     attempts, haste = 1 + count(random, 3, 6), random.choice((20, 90, 400)) * MILLISECOND
     if random.random() < 0.6:
         turns, ports = ssh_handshake(random), (22,)
@@ -170,7 +170,7 @@ def scan(random: Random) -> Conversation:
     if shape == "unanswered":
         return Conversation("tcp", port, opening="unanswered")
     if shape == "half open":
-        return Conversation("tcp", port, closing="client_reset")
+        return Conversation("tcp", port, opening="abandoned")
     if shape == "name":
         return Conversation("udp", 53, lookups(random, 1, plain_name))
     turns = _greeting_of(random, port)

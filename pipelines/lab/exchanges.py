@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
+from typing import Literal
 
 from pipelines.generate.scapy_packets import Closing, Opening, Turn, dns_answer, dns_query
 from pipelines.lab.payloads import (
@@ -29,7 +30,7 @@ FAILED = 0.03
 class Conversation:
     """One conversation before it has hosts and a time."""
 
-    transport: str
+    transport: Literal["tcp", "udp"]
     port: int
     turns: list[Turn] = field(default_factory=list)
     opening: Opening = "accepted"
@@ -76,8 +77,8 @@ IMAP = Dialect(
 
 
 def count(random: Random, mean: float, most: int) -> int:
-    """A geometric number from 1 to ``most``: few things happen often, many seldom."""
-    return min(most, 1 + int(random.expovariate(1 / max(0.1, mean - 0.5))))
+    """A geometric number from 1, of the given mean before it is cut at ``most``."""
+    return min(most, 1 + int(random.expovariate(1 / (mean - 0.5))))
 
 
 def steady(random: Random, interval: int, jitter: float) -> int:
@@ -187,10 +188,8 @@ def lookups(random: Random, count: int, name: Callable[[Random], str]) -> list[T
     """``count`` queries over one socket and their answers, of which some never come."""
     turns: list[Turn] = []
     for _ in range(count):
-        asked, kind = (
-            name(random),
-            random.choices(("A", "AAAA", "TXT", "CNAME"), (45, 20, 20, 15))[0],
-        )
+        asked = name(random)
+        kind = random.choices(("A", "AAAA", "TXT", "CNAME"), (45, 20, 20, 15))[0]
         identifier = random.getrandbits(16)
         pause = spread(random, 300 * MILLISECOND, 6, LONGEST_PAUSE) if turns else 0
         turns.append(Turn(True, dns_query(identifier, asked, kind), pause))
@@ -219,6 +218,5 @@ def _value(random: Random, kind: str) -> str | bytes:
 
 def _remark(random: Random, code: str) -> bytes:
     """A server's line: its code and a text that names a queue, a session or a host."""
-    return (
-        f"{code} {random.choice(WORDS)} {coded_label(random, random.randrange(8, 28))}\r\n".encode()
-    )
+    name = coded_label(random, random.randrange(8, 28))
+    return f"{code} {random.choice(WORDS)} {name}\r\n".encode()

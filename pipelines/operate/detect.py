@@ -31,29 +31,37 @@ def detect(
     source: Path,
     *,
     health: list[CaptureHealth] | None = None,
+    warnings: list[str] | None = None,
     progress: Progress = silent,
 ) -> Iterator[Record]:
     """A verdict on every flow, packet or table record of ``source``, as ``eve.eve_line`` writes it.
 
     ``source`` is a capture, a folder of captures, or a table, whichever the detector was trained
-    on. Flows come in the order in which they end. ``health`` receives the record of each capture;
-    in a folder, a file that turns out to be no capture is only named there. Raises InputError if
-    the detector finds nothing to read.
+    on. Flows come in the order in which they end. ``health`` receives the record of each capture,
+    ``warnings`` a sentence for each thing that was left out. The first record raises InputError if
+    there is nothing that the detector can read.
     """
+    health = [] if health is None else health
+    warnings = [] if warnings is None else warnings
     if detector.manifest.granularity == "table":
-        return _detect_table(detector, source, progress)
-    return _detect_captures(detector, source, [] if health is None else health, progress)
+        return _detect_table(detector, source, warnings, progress)
+    return _detect_captures(detector, source, health, warnings, progress)
 
 
 def _detect_captures(
-    detector: Detector, source: Path, health: list[CaptureHealth], progress: Progress
+    detector: Detector,
+    source: Path,
+    health: list[CaptureHealth],
+    warnings: list[str],
+    progress: Progress,
 ) -> Iterator[Record]:
     captures = find_captures(source)
     if captures is None:
         raise InputError(
             f"There is no capture at {source}.", "Give a pcap or pcapng file, or a folder of them."
         )
-    several = len(captures.files) > 1
+    warnings.extend(captures.warnings)
+    several, refused = len(captures.files) > 1, 0
     for name, path in captures.files.items():
         capture_health = CaptureHealth()
         health.append(capture_health)
@@ -61,9 +69,10 @@ def _detect_captures(
             for record in _detect_capture(detector, path, capture_health, progress):
                 yield record | {"pcap_filename": name} if several else record
         except InputError as error:
-            if not several:
+            refused += 1
+            if refused == len(captures.files):
                 raise
-            capture_health.add_corrupt(0, error.message)
+            warnings.append(f"{name} was left out: {error.message}")
         capture_health.file = name
 
 
@@ -78,13 +87,16 @@ def _detect_capture(
         yield from write(rows, detector.classifier.predict_proba(rows), manifest)
 
 
-def _detect_table(detector: Detector, source: Path, progress: Progress) -> Iterator[Record]:
+def _detect_table(
+    detector: Detector, source: Path, warnings: list[str], progress: Progress
+) -> Iterator[Record]:
     table = find_table(source) if source.exists() else None
     if table is None:
         raise InputError(f"There is no table at {source}.", "This detector reads CSV.")
+    warnings.extend(table.warnings)
     for done, file in enumerate(table.files):
         progress("reading tables", done, len(table.files), "files")
-        rows = table_rows(file, detector.manifest)
+        rows = table_rows(file, detector.manifest, warnings)
         for start in range(0, rows.num_rows, BATCH_ROWS):
             probabilities = detector.classifier.predict_proba(rows.slice(start, BATCH_ROWS))
             for record in table_records(start + 1, probabilities, detector.manifest):
@@ -105,18 +117,18 @@ def in_batches(tables: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
         whole = count - count % size
         for start in range(0, whole, size):
             yield joined.slice(start, size)
-        # A copy, so that the rows already handed out are freed.
-        waiting, count = [pa.concat_tables([joined.slice(whole)]).combine_chunks()], count - whole
+        waiting, count = [joined.slice(whole)], count - whole
     if count:
         yield pa.concat_tables(waiting)
 
 
-def table_rows(file: CsvFile, manifest: DetectorManifest) -> pa.Table:
+def table_rows(file: CsvFile, manifest: DetectorManifest, warnings: list[str]) -> pa.Table:
     """The columns of a CSV that the model needs, in the types that it learned.
 
     Raises InputError for a missing column, or for texts where the model learned numbers.
     """
-    table, _ = read_csv(file)
+    table, left_out = read_csv(file)
+    warnings.extend(left_out)
     table = table.rename_columns([free_name(name) for name in table.column_names])
     columns = {}
     for name, kind in manifest.columns.items():

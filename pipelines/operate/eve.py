@@ -98,7 +98,7 @@ def packet_records(
 def table_records(
     first_row: int, probabilities: np.ndarray, manifest: DetectorManifest
 ) -> Iterator[dict[str, Any]]:
-    """One record for each record of a table, named by its row, counted from 1."""
+    """One record for each record of a table; ``row`` counts those that could be read, from 1."""
     for row, verdict in enumerate(verdicts(probabilities, manifest), first_row):
         verdict["ml"]["row"] = row
         yield {"event_type": "ml", **verdict}

@@ -3,6 +3,7 @@
 import ast
 import random
 import socket
+import struct
 import subprocess
 import sys
 from itertools import pairwise
@@ -156,6 +157,17 @@ def test_segments_fill_the_ethernet_frame(ends):
     assert longest == 1514
 
 
+def test_timestamps_echo_the_other_side():
+    """RFC 7323, 3.2: TSecr is the last TSval received; it is 0 in a SYN."""
+    sent = []
+    for segment in segments(tcp([Turn(True, b"x", 9_000), Turn(False, b"y", 9_000)])):
+        options = dict(dpkt.tcp.parse_opts(segment.opts))
+        value, echo = struct.unpack("!II", options[dpkt.tcp.TCP_OPT_TIMESTAMP])
+        latest = [clock for port, clock in sent if port != segment.sport]
+        assert echo == (latest[-1] if latest else 0)
+        sent.append((segment.sport, value))
+
+
 def test_timestamps_only_if_both_ends_offer_them():
     with_both = dpkt.tcp.parse_opts(segments(tcp([]))[2].opts)
     assert dpkt.tcp.TCP_OPT_TIMESTAMP in [kind for kind, _ in with_both]
@@ -170,7 +182,8 @@ def test_timestamps_only_if_both_ends_offer_them():
     ("options", "expected"),
     [
         ({"opening": "refused"}, ["S", "RA"]),
-        ({"closing": "client_reset"}, ["S", "SA", "R"]),
+        ({"opening": "abandoned"}, ["S", "SA", "R"]),
+        ({"closing": "client_reset"}, ["S", "SA", "A", "RA"]),
         ({"closing": "server_reset"}, ["S", "SA", "A", "RA"]),
         ({"closing": "open"}, ["S", "SA", "A"]),
         ({}, ["S", "SA", "A", "FA", "FA", "A"]),
@@ -196,7 +209,7 @@ def test_nobody_answers():
 
 def test_refusal_acknowledges_the_syn():
     syn, reset = segments(tcp([], opening="refused"))
-    assert reset.ack == syn.seq + 1
+    assert (reset.seq, reset.ack) == (0, (syn.seq + 1) % 2**32)
     assert reset.win == 0
 
 

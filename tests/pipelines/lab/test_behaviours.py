@@ -55,7 +55,7 @@ def test_good_and_evil_share_their_ports(conversations, port, classes):
 
 def test_connections_fail_in_every_class_that_uses_tcp():
     for name in BEHAVIOURS:
-        some = [BEHAVIOURS[name](Random(number)) for number in range(400)]
+        some = [BEHAVIOURS[name](Random(number)) for number in range(200)]
         over_tcp = [c for c in some if c.transport == "tcp"]
         if over_tcp:
             assert any(c.opening != "accepted" for c in over_tcp), name

@@ -45,10 +45,12 @@ def icmp_frame(src: str, dst: str, kind: int) -> bytes:
 
 
 def pcap_bytes(records: Sequence[Record]) -> bytes:
-    content = PCAP
-    for time, frame in records:
-        content += struct.pack("<IIII", time // 10**6, time % 10**6, len(frame), len(frame)) + frame
-    return content
+    headers = (
+        struct.pack("<IIII", time // 10**6, time % 10**6, len(frame), len(frame))
+        for time, frame in records
+    )
+    pairs = zip(headers, (frame for _, frame in records), strict=True)
+    return PCAP + b"".join(header + frame for header, frame in pairs)
 
 
 @pytest.fixture
