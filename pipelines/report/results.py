@@ -20,6 +20,15 @@ from pipelines.report.html import (
     text,
 )
 
+_FAIR = (
+    "Every model was trained on the same rows and tested on the same rows. The choice was made on "
+    "the validation side; the test side was read once."
+)
+_FAIR_DRAWS = (
+    "Means over the draws. In each draw all models learnt from the same few rows and met "
+    "the same test rows. The choice was made by folds within the few rows."
+)
+
 
 def models(report: ReportData) -> Markup:
     """The ladder and the candidates on the identical split."""
@@ -27,17 +36,15 @@ def models(report: ReportData) -> Markup:
         return Markup()
     ordered = sorted(report.models, key=lambda model: -model.macro_f1)
     words = "; ".join(f"{model.name} {model.macro_f1:.3f}" for model in ordered)
+    target = report.target if report.metric == "macro_f1" else None
+    resampled = "resampled split groups" if report.few_labels is None else "the draws"
     return join(
         [
-            element(
-                "p",
-                "Every model was trained on the same rows and tested on the same rows. The choice "
-                "was made on the validation side; the test side was read once.",
-            ),
+            element("p", _FAIR if report.few_labels is None else _FAIR_DRAWS),
             picture(
-                pictures.ladder(report.models, report.chosen, report.target),
+                pictures.ladder(report.models, report.chosen, target),
                 f"Macro-F1 of {len(ordered)} models with intervals: {words}.",
-                "In colour: the chosen model. Bars: 95 % interval over resampled split groups.",
+                f"In colour: the chosen model. Bars: 95 % interval over {resampled}.",
             ),
             table(
                 ["model", "macro-F1", "95 % interval", "accuracy", "false positives", "rows/s"],

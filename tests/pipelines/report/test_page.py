@@ -1,5 +1,6 @@
 """The whole file: every section, nothing from outside, nothing that could run."""
 
+import base64
 import re
 import unicodedata
 from collections.abc import Callable
@@ -227,6 +228,25 @@ def test_words_are_in_the_page(make) -> None:
         "drawn anew 20 times",
     ):
         assert said in words
+
+
+def test_words_about_fairness_fit_the_way_of_testing(make) -> None:
+    few = Page(render_page(make(3))).words
+    assert "interval over the draws" in few
+    assert "validation side" not in few
+    one_split = Page(render_page(make(3).model_copy(update={"few_labels": None}))).words
+    assert "interval over resampled split groups" in one_split
+    assert "made on the validation side" in one_split
+
+
+def test_target_is_drawn_only_on_its_own_axis(make) -> None:
+    def ladder(metric: str) -> str:
+        report = make(3).model_copy(update={"metric": metric, "few_labels": None})
+        html = render_page(report)
+        return base64.b64decode(re.search('<img src="[^,]*,([^"]*)"', html).group(1)).decode()
+
+    assert ">target<" in ladder("macro_f1")
+    assert ">target<" not in ladder("accuracy")
 
 
 def test_an_open_shortcut_stands_out(make) -> None:
