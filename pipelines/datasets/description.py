@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipelines.capture.health import CaptureHealth
 from pipelines.datasets.fields import BEHAVIOUR, COLUMN, DEFAULT_MASKS, LABEL, SPLIT
+from pipelines.datasets.groups import named
 from pipelines.errors import InputError
 
 COLUMN_GROUPS = (*DEFAULT_MASKS, *BEHAVIOUR, COLUMN, LABEL, SPLIT)
@@ -91,7 +92,7 @@ def nearest(wanted: str, choices: list[str]) -> str:
     close = get_close_matches(wanted, choices, n=1, cutoff=0.5)
     if close:
         return f"Did you mean {close[0]!r}?"
-    return f"There are: {', '.join(choices[:30])}."
+    return f"There are: {named(choices)}."
 
 
 def no_such_column(wanted: str, choices: list[str]) -> InputError:

@@ -34,7 +34,10 @@ def propose_label(root: Path, captures: list[str]) -> tuple[str, str]:
     if "" in folders:
         return "file", "Captures lie directly in the folder, so each file is taken for a class."
     if len(folders) == 1:
-        return "file", f"All captures lie in one sub-folder, {folders.pop()}: it tells none apart."
+        return "file", (
+            f"All captures lie in one sub-folder, {folders.pop()}, which tells none apart; if the "
+            "folders inside are the classes, give that folder as the source."
+        )
     stems = Counter(stem(path) for path in captures)
     repeated = sum(count > 1 for count in stems.values())
     if repeated:

@@ -17,6 +17,7 @@ from pipelines.datasets.description import (
     no_such_column,
 )
 from pipelines.datasets.fields import COLUMN, LABEL
+from pipelines.datasets.groups import named
 from pipelines.errors import InputError
 
 
@@ -141,7 +142,7 @@ def choose_label(source: TableSource, wanted: str | None) -> tuple[str, str]:
     if likely is None:
         raise InputError(
             f"No column of {source.root} is known to hold the class.",
-            f"Name it (data.label); the columns are: {', '.join(choices[:30])}.",
+            f"Name it (data.label); the columns are: {named(choices)}.",
         )
     return likely, f"Tables with a column {likely!r} keep the class there."
 
