@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel
-from sklearn.metrics import confusion_matrix
 
 from pipelines.errors import InputError
 from pipelines.evaluate.intervals import (
@@ -16,7 +15,13 @@ from pipelines.evaluate.intervals import (
     percentile_interval,
     resampled_macro_f1,
 )
-from pipelines.evaluate.metrics import ClassScore, class_scores, fpr_at_recall, mean_f1
+from pipelines.evaluate.metrics import (
+    ClassScore,
+    class_scores,
+    confusion_counts,
+    fpr_at_recall,
+    mean_f1,
+)
 from pipelines.models.base import Classifier
 from pipelines.models.registry import BASELINES
 from pipelines.progress import Progress
@@ -142,7 +147,7 @@ def _read(model: Classifier, rows: pa.Table, truth: np.ndarray, classes: Sequenc
 def _score(
     reading: _Reading, truth: np.ndarray, classes: Sequence[str], resampled: np.ndarray
 ) -> ModelScore:
-    confusion = confusion_matrix(truth, reading.guesses, labels=np.arange(len(classes)))
+    confusion = confusion_counts(truth, reading.guesses, len(classes))
     return ModelScore(
         macro_f1=float(mean_f1(confusion)),
         ci=percentile_interval(resampled, bounds=(0.0, 1.0)),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from pydantic import BaseModel
-from sklearn.metrics import confusion_matrix, roc_curve
+from sklearn.metrics import roc_curve
 
 FIXED_RECALL = 0.9
 
@@ -19,6 +19,12 @@ class ClassScore(BaseModel):
     fpr_at_recall: float | None
     """Share of the other classes' rows above the threshold that finds the fixed recall of this
     class; None if the class or all others have no rows."""
+
+
+def confusion_counts(truth: np.ndarray, guesses: np.ndarray, classes: int) -> np.ndarray:
+    """Rows by true and guessed class, from class numbers: shape (classes, classes)."""
+    cells = np.bincount(truth * classes + guesses, minlength=classes * classes)
+    return cells.reshape(classes, classes)
 
 
 def f1_scores(confusion: np.ndarray) -> np.ndarray:
@@ -43,7 +49,9 @@ def mean_f1(confusion: np.ndarray) -> np.ndarray:
 
 def macro_f1(labels: Sequence[str] | np.ndarray, guesses: Sequence[str] | np.ndarray) -> float:
     """Macro-F1 over the classes that are among the labels or the guesses, as scikit-learn's."""
-    return float(mean_f1(confusion_matrix(np.asarray(labels), np.asarray(guesses))))
+    classes, numbers = np.unique([*labels, *guesses], return_inverse=True)
+    truth, guessed = numbers[: len(labels)], numbers[len(labels) :]
+    return float(mean_f1(confusion_counts(truth, guessed, len(classes))))
 
 
 def class_scores(

@@ -88,7 +88,7 @@ class TrafficTokens(BaseModel):
             return np.full((rows.num_rows, size), NO_BYTE, np.int16)
         slots = self.payload.encode(rows).reshape(-1, self.payload.slots, self.payload.width)
         read = slots[:, : self.payload_packets, : self.payload_bytes].reshape(-1, size)
-        return np.where(read < 0, np.int16(NO_BYTE), read)
+        return np.asarray(np.where(read < 0, np.int16(NO_BYTE), read))
 
     def _numbers(self, rows: pa.Table, name: str, width: int | None) -> np.ndarray:
         """A visible column, missing values as 0; zeros for any other."""

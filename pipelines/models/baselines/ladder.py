@@ -17,7 +17,7 @@ from pipelines.models.baselines.lookup import FieldLookup
 NEIGHBOURS = 5
 MOST_REFERENCE_ROWS = 10_000
 TREES = 100
-BOOSTING_ROUNDS = 50
+BOOSTING_ROUNDS = 30
 
 
 class Majority(Baseline):

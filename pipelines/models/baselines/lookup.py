@@ -4,8 +4,8 @@ from typing import Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import f1_score
 
+from pipelines.evaluate.metrics import confusion_counts, mean_f1
 from pipelines.models.base import stratified_folds
 
 MOST_BINS = 256
@@ -49,7 +49,7 @@ class FieldLookup(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             out = fold == held
             table = _table(values[~out], numbers[~out], edges, self.prior_)
             guesses[out] = table.argmax(axis=1)[np.searchsorted(edges, values[out])]
-        return float(f1_score(numbers, guesses, average="macro", zero_division=0))
+        return float(mean_f1(confusion_counts(numbers, guesses, len(self.prior_))))
 
 
 def _values(features: np.ndarray, field: list[int]) -> np.ndarray:
