@@ -15,6 +15,9 @@ from pipelines.capture.source import PIECE_BYTES, Piece, Source
 from pipelines.errors import InputError
 from pipelines.progress import Progress, silent
 
+# What it takes to tell the file formats apart, and to know that a pcap file's header is whole.
+HEAD_BYTES = 24
+
 
 @dataclass(frozen=True)
 class Frames:
@@ -57,7 +60,8 @@ def read_frames(
     with _opened(capture) as (name, stream, total):
         health.file = health.file or name
         source = Source(stream)
-        piece = source.next_piece(np.empty(0, np.uint8), 0, piece_bytes)
+        size = max(piece_bytes, HEAD_BYTES)
+        piece = source.next_piece(np.empty(0, np.uint8), 0, size, least=HEAD_BYTES)
         framer = _framer(name, source, piece, health)
         while True:
             frames, used = framer.frames(piece)
@@ -80,7 +84,7 @@ def _framer(name: str, source: Source, piece: Piece, health: CaptureHealth) -> F
     from pipelines.capture.pcap import PcapFramer
     from pipelines.capture.pcapng import PcapngFramer
 
-    head = piece.buffer[: min(piece.end, 24)].tobytes()
+    head = piece.buffer[: min(piece.end, HEAD_BYTES)].tobytes()
     for framer in (PcapFramer, PcapngFramer):
         if framer.recognises(head):
             health.format = framer.name + (" in gzip" if source.is_gzip else "")

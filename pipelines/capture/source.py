@@ -31,29 +31,33 @@ class Source:
     """
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._file = _Counted(stream)
-        buffered = io.BufferedReader(self._file)
+        self._file = _File(stream)
         self.error = ""
-        self.is_gzip = buffered.peek(len(GZIP_MAGIC))[:2] == GZIP_MAGIC
-        self._bytes: Any = gzip.GzipFile(fileobj=buffered) if self.is_gzip else buffered
+        self.is_gzip = self._file.head == GZIP_MAGIC
+        self._read_into: Any = self._file.readinto
+        if self.is_gzip:
+            self._read_into = gzip.GzipFile(fileobj=io.BufferedReader(self._file)).readinto1
 
     @property
     def position(self) -> int:
         return self._file.count
 
-    def next_piece(self, rest: Buffer, offset: int, size: int) -> Piece:
+    def next_piece(self, rest: Buffer, offset: int, size: int, least: int = 1) -> Piece:
         """The unused bytes ``rest``, which begin at ``offset``, and up to ``size`` bytes more.
 
-        A piece that is no longer than ``rest`` means that the capture has ended.
+        Waits for ``least`` bytes but for no more, so that a live stream is handed on at once. A
+        piece that is no longer than ``rest`` means that the capture has ended.
         """
         buffer = np.empty(len(rest) + size + PADDING, np.uint8)
         buffer[: len(rest)] = rest
-        filled = self._fill(buffer.data[len(rest) : len(rest) + size])
+        filled = self._fill(
+            buffer.data[len(rest) : len(rest) + size], size if self.is_gzip else least
+        )
         return Piece(buffer, len(rest) + filled, offset)
 
-    def _fill(self, view: memoryview) -> int:
-        filled = self._read(view)
-        while self.is_gzip and 0 < filled < len(view) and (more := self._read(view[filled:])):
+    def _fill(self, view: memoryview, least: int) -> int:
+        filled = 0
+        while filled < least and (more := self._read(view[filled:])):
             filled += more
         return filled
 
@@ -61,23 +65,41 @@ class Source:
         if self.error:
             return 0
         try:
-            return int(self._bytes.readinto1(view))
+            return int(self._read_into(view))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             self.error = f"damaged gzip: {error}"
             return 0
 
 
-class _Counted(io.RawIOBase):
-    """A binary stream that counts what was read from it, and hands over what it has at once."""
+class _File(io.RawIOBase):
+    """A binary stream that hands over what it has, and counts; ``head`` is its beginning."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._read_into: Any = getattr(stream, "readinto1", None) or stream.readinto  # type: ignore[attr-defined]
+        self._stream: Any = stream
         self.count = 0
+        self.head = b""
+        head = memoryview(bytearray(len(GZIP_MAGIC)))
+        while (have := len(self.head)) < len(head) and (read := self._count(head[have:])):
+            self.head += bytes(head[have : have + read])
+        self._again = self.head
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, view: Any) -> int:
-        read = int(self._read_into(view) or 0)
+        if not self._again:
+            return self._count(view)
+        size = min(len(self._again), len(view))
+        view[:size], self._again = self._again[:size], self._again[size:]
+        return size
+
+    def _count(self, view: Any) -> int:
+        if hasattr(self._stream, "read1"):
+            # Not readinto1: a buffered stream that has some bytes waits for more of them there.
+            some = self._stream.read1(len(view))
+            read = len(some)
+            view[:read] = some
+        else:
+            read = int(self._stream.readinto(view) or 0)
         self.count += read
         return read
