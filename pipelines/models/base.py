@@ -88,7 +88,7 @@ def class_numbers(labels: Sequence[str], rows: pa.Table) -> tuple[list[str], np.
         raise InputError(f"There are {rows.num_rows} rows but {len(labels)} labels.")
     classes, numbers = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
     if len(classes) < 2:
-        found = f"only the class {classes[0]!r}" if len(classes) else "no rows at all"
+        found = f"only the class {str(classes[0])!r}" if len(classes) else "no rows at all"
         raise InputError(
             f"The training side has {found}.", "A model needs rows of at least two classes."
         )

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,13 @@ TRUSTED = (
 REFUSALS = (
     UntrustedTypesFoundException,
     zipfile.BadZipFile,
+    zlib.error,
     AttributeError,
+    EOFError,
     ImportError,
     LookupError,
-    NotImplementedError,
-    RecursionError,
+    OSError,
+    RuntimeError,
     TypeError,
     ValueError,
 )
@@ -56,7 +59,7 @@ def read_skops(path: Path) -> Any:
             raise UntrustedTypesFoundException(unknown)
         estimator = skops.io.loads(content, trusted=TRUSTED)
         check_trees(estimator)
-    except (OSError, *REFUSALS) as error:
+    except REFUSALS as error:
         raise InputError(
             f"{path} is not a model that can be read safely: {error}.",
             "Use a model folder that netloop wrote and nobody changed.",
@@ -103,7 +106,7 @@ def _without_padding(part: bytes) -> bytes:
     array = np.load(io.BytesIO(part), allow_pickle=False)
     if array.dtype.names is None:
         return part
-    clean = np.zeros_like(array)
+    clean = np.zeros(array.shape, array.dtype)  # zeros_like would leave the gaps as they are
     for member in array.dtype.names:
         clean[member] = array[member]
     target = io.BytesIO()
