@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipelines.errors import InputError
 from pipelines.evaluate.metrics import macro_f1
 from pipelines.models.base import Classifier, Epoch, labels_of, predict
 from pipelines.models.registry import new_model
@@ -46,6 +47,11 @@ def fit_and_score(
     Raises InputError for an unknown name or setting, and if the rows cannot be learnt from.
     """
     start = time.perf_counter()
+    if rows_validation.num_rows == 0:
+        raise InputError(
+            "The validation side has no rows, so models cannot be chosen.",
+            "Give it a share of the split.",
+        )
     train, validation = labels_of(rows_train), labels_of(rows_validation)
     model = new_model(name, settings)
     model.fit(

@@ -8,6 +8,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from pipelines.datasets.fields import feature_columns
+from pipelines.errors import InputError
 from pipelines.represent.columns import Bytes, column_array, number_matrix
 
 STEPS_A_DOUBLING = 2  # length tokens from one length to its double
@@ -21,6 +22,7 @@ PACKET_TOKENS = {
     "gap": 63 // DOUBLINGS_A_STEP + 1,  # of the logarithm of 1 + microseconds
     "protocol": 256,  # the same for all packets of a row
 }
+COLUMNS = ("packet_length", "packet_flags", "packet_gap_us", "protocol", "payload")
 BYTE_TOKENS = 257
 NO_BYTE = 256
 
@@ -52,14 +54,23 @@ class TrafficTokens(BaseModel):
     def fit(
         cls, schema: pa.Schema, masks: Iterable[str], *, payload_packets: int, payload_bytes: int
     ) -> Self:
-        """Tokens of the packets that ``schema`` holds, and of at most that much payload."""
+        """Tokens of the packets that ``schema`` holds, and of at most that much payload.
+
+        Raises InputError if the masks hide every column that tokens are made of.
+        """
+        seen = [name for name in feature_columns(schema, masks) if name in COLUMNS]
+        if not seen:
+            raise InputError(
+                "The masks hide every column that tokens are made of.",
+                "Take one of sizes, gaps, flags, protocol or payload out of the masks.",
+            )
         payload = Bytes.fit("payload", schema) if "payload" in schema.names else None
         return cls(
             packets=schema.field("packet_length").type.list_size,
             payload=payload,
             payload_packets=min(payload_packets, payload.slots if payload else 1),
             payload_bytes=min(payload_bytes, payload.width if payload else 1),
-            seen=feature_columns(schema, masks),
+            seen=seen,
         )
 
     def transform_packets(self, rows: pa.Table) -> np.ndarray:
@@ -94,7 +105,7 @@ class TrafficTokens(BaseModel):
         """A visible column, missing values as 0; zeros for any other."""
         if name not in self.seen:
             return np.zeros((rows.num_rows, width or 1))
-        return np.nan_to_num(number_matrix(name, column_array(rows, name), width))
+        return np.asarray(np.nan_to_num(number_matrix(name, column_array(rows, name), width)))
 
 
 def _length_token(length: np.ndarray) -> np.ndarray:

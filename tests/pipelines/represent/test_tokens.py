@@ -82,6 +82,11 @@ def test_masked_columns_are_not_even_read(flows: pa.Table) -> None:
     assert tokens.transform_payload(bare).shape == (2, 8)
 
 
+def test_everything_masked_is_refused(flows: pa.Table) -> None:
+    with pytest.raises(InputError, match="hide every column"):
+        fit(flows, ("sizes", "gaps", "flags", "protocol", "payload"))
+
+
 def test_rows_without_payload_columns(flows: pa.Table) -> None:
     bare = flows.drop_columns(["payload", "payload_length"])
     tokens = fit(bare)
