@@ -48,6 +48,9 @@ class Plan(BaseModel):
     summary: str = Field(description="One or two sentences: what, and why")
     steps: list[Step] = Field(default_factory=list)
     questions: list[Question] = Field(default_factory=list)
+    failure: str = Field(
+        default="", description="Why the version before failed when it ran; only a person goes on"
+    )
     changes: list[str] = Field(
         default_factory=list, description="Difference against the version before, a line each"
     )

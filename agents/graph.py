@@ -20,6 +20,7 @@ from agents.edits import apply_decision
 from agents.stages import StageRules, rules_of
 from agents.state import FLOW_VERSION, Feedback, State, spent_minutes, versions_of
 from agents.workbench import Workbench
+from pipelines.errors import InputError
 
 MOST_REVISIONS = 3
 Graph = CompiledStateGraph[Any, Any, Any, Any]
@@ -33,8 +34,13 @@ def build_stage(name: Stage, bench: Workbench) -> Graph:
         bench.check_stop()
         past = versions_of(state, name)
         before = past[-1].plan if past else None
-        evidence = bench.evidence(name, rules.facts(bench, state), state)
-        proposed = bench.planner.propose(evidence, state.get("feedback"), before)
+        feedback = state.get("feedback")
+        if feedback and feedback.source == "failure" and before is not None:
+            proposed = before.model_copy(update={"failure": feedback.note, "changes": []})
+        else:
+            evidence = bench.evidence(name, rules.facts(bench, state), state)
+            proposed = bench.planner.propose(evidence, feedback, before)
+            proposed = proposed.model_copy(update={"failure": ""})
         plan = proposed.model_copy(update={"version": len(past) + 1})
         plan = bench.priced(rules.checked(plan), state)
         if before is not None:
@@ -50,7 +56,8 @@ def build_stage(name: Stage, bench: Workbench) -> Graph:
         record = versions_of(state, name)[-1]
         assert record.decision is not None
         plan = apply_decision(record.plan, record.decision)
-        plan = bench.priced(plan.model_copy(update={"version": record.plan.version + 1}), state)
+        plan = plan.model_copy(update={"version": record.plan.version + 1, "failure": ""})
+        plan = bench.priced(plan, state)
         return _proposed(plan.model_copy(update={"changes": plan_changes(record.plan, plan)}))
 
     def answer(state: State) -> State:
@@ -69,7 +76,10 @@ def build_stage(name: Stage, bench: Workbench) -> Graph:
         if done >= len(plan.steps):
             return {"done": done}
         step = plan.steps[done]
-        result = bench.call(step, state)
+        try:
+            result = bench.call(step, state)
+        except InputError as error:  # only a changed plan can mend it: ask again
+            return {"feedback": Feedback(source="failure", note=str(error))}
         return {
             "done": done + 1,
             "artifacts": result.artifacts,
@@ -101,6 +111,8 @@ def build_stage(name: Stage, bench: Workbench) -> Graph:
     def after_execute(state: State) -> str:
         if state.get("outcome"):
             return "close"
+        if state.get("feedback"):
+            return "propose"
         return "execute" if state["done"] < len(_plan(state).steps) else "review"
 
     graph = StateGraph(State)
@@ -110,7 +122,7 @@ def build_stage(name: Stage, bench: Workbench) -> Graph:
     graph.add_edge("propose", "approve")
     graph.add_edge("edit", "approve")
     graph.add_edge("answer", "approve")
-    graph.add_conditional_edges("execute", after_execute, ["execute", "review", "close"])
+    graph.add_conditional_edges("execute", after_execute, ["execute", "propose", "review", "close"])
     graph.add_edge("close", END)
     return graph.compile()
 

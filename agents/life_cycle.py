@@ -77,7 +77,7 @@ class LifeCycle:
         Returns the run's status: paused, done, target_missed, refused or budget. Raises what the
         tools raise; the run can then be resumed.
         """
-        self.run.update(status="running")
+        self.run.update(status="running", error=None)
         try:
             status = self._advance(decide)
         except BaseException as error:
@@ -99,6 +99,11 @@ class LifeCycle:
                 return final_status(self.state())
             elif (plan := self.pending()) is not None:
                 decision = decide(plan)
+                if plan.failure and (decision is None or decision.by != "person"):
+                    raise InputError(
+                        plan.failure,
+                        "Mend it, then: netloop runs approve; or change the plan: netloop runs edit.",
+                    )
                 if decision is None:
                     return "paused"
                 self.check(plan, decision)
@@ -127,6 +132,10 @@ class LifeCycle:
             )
 
     def _record_failure(self, error: BaseException) -> None:
+        waiting = self.pending()
+        if waiting is not None and not waiting.failure:
+            self.run.update(status="paused")  # it was the decision that was refused
+            return
         interrupted = isinstance(error, KeyboardInterrupt | Drained)
         self.run.update(status="interrupted" if interrupted else "failed", error=str(error))
         self.bench.events.append("run.finished", status="interrupted" if interrupted else "failed")

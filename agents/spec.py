@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from pipelines.datasets.fields import check_masks
 from pipelines.errors import InputError
+from pipelines.models.registry import MODELS
 
 
 class SpecPart(BaseModel):
@@ -51,6 +53,13 @@ class DataSpec(SpecPart):
     masks: list[str] | None = None
     """Field groups that models may not see; the identifiers by default."""
 
+    @field_validator("masks")
+    @classmethod
+    def known_masks(cls, names: list[str] | None) -> list[str] | None:
+        """Refuse a mask that is no field group."""
+        check_masks(names or [])
+        return names
+
 
 class RequirementsSpec(SpecPart):
     metric: Literal["macro_f1", "accuracy"] = "macro_f1"
@@ -67,6 +76,17 @@ class DesignSpec(SpecPart):
     """``baselines`` (the whole ladder), one of its models by name, or ``cnn``."""
     epochs: int | None = Field(None, ge=1, le=10_000)
     """Upper bound of the CNN's epochs; the planner's choice when left out."""
+
+    @field_validator("candidates")
+    @classmethod
+    def known_models(cls, names: list[str]) -> list[str]:
+        """Refuse a name that is neither a model nor the whole ladder."""
+        known = ["baselines", *MODELS]
+        for name in names:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+                raise ValueError(f"{name!r} is no model, did you mean {near!r}?")
+        return names
 
 
 class BudgetSpec(SpecPart):
@@ -164,7 +184,7 @@ def _explain(error: ValidationError) -> str:
 def _explain_one(item: dict[str, Any]) -> str:
     place = ".".join(str(part) for part in item["loc"])
     if item["type"] != "extra_forbidden":
-        return f"{place}: {item['msg'].lower()}"
+        return f"{place}: {item['msg'].removeprefix('Value error, ').lower()}"
     known = _keys_at(item["loc"][:-1])
     near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.0)
     return f"unknown key {place!r}, did you mean {near[0]!r}? (known here: {', '.join(known)})"

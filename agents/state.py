@@ -20,7 +20,7 @@ class Feedback(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    source: str = Field(description="person or review")
+    source: str = Field(description="person, review or failure")
     note: str
 
 

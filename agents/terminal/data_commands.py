@@ -18,7 +18,6 @@ from agents.terminal.options import (
     TestShare,
     Workspace,
 )
-from pipelines.datasets.fields import DEFAULT_MASKS, check_masks
 
 app = typer.Typer(
     help="Look at data, split it, audit it for shortcuts.",
@@ -131,6 +130,8 @@ def mask_list(text: str | None) -> list[str]:
 
     Raises InputError for a group that does not exist.
     """
+    from pipelines.datasets.fields import DEFAULT_MASKS, check_masks
+
     if text is None:
         return list(DEFAULT_MASKS)
     return list(check_masks([name for name in map(str.strip, text.split(",")) if name not in ("", "none")]))

@@ -8,6 +8,7 @@ import typer
 
 from agents.terminal.options import DEFAULT_WORKSPACE, Json, Workspace
 from pipelines.errors import InputError, NetloopError
+from pipelines.visible import visible
 
 if TYPE_CHECKING:
     from agents.spec import Spec
@@ -55,11 +56,11 @@ def chat(
     prompt = terminal_prompt()
     try:
         goal = goal or _ask(prompt, "What do you want to detect?")
-        source = _ask(prompt, "Where are the labelled captures (folder) or the table?")
+        data = _ask_data(prompt)
     except (EOFError, KeyboardInterrupt):
         sys.stderr.write("Nothing was started.\n")
         raise typer.Exit(130) from None
-    spec = parse_spec({"goal": goal, "data": {"source": source}}, "your answers")
+    spec = parse_spec({"goal": goal, "data": data}, "your answers")
     raise typer.Exit(start(spec, workspace, "ask", as_json=False))
 
 
@@ -84,6 +85,28 @@ def start(spec: "Spec", workspace: Path, approve: str, as_json: bool) -> int:
         hint = f"What was done is kept. Go on with: netloop runs resume {record.id}"
         error.mend = f"{error.mend} {hint}".strip()
         raise
+
+
+def _ask_data(prompt: "Prompt") -> dict[str, str]:
+    """Ask for a source and where its class comes from, until both fit each other."""
+    from pipelines.datasets.sources import describe_source
+
+    while True:
+        source = _ask(prompt, "Where are the labelled captures (a folder) or the table (a CSV)?")
+        try:
+            proposed = describe_source(Path(source)).label
+        except InputError as error:
+            sys.stderr.write(f"{visible(str(error), 1000)}\n")
+            proposed = ""
+        if not proposed and not Path(source).exists():
+            continue
+        label = prompt(
+            f"Where does the class come from: file, folder, a column, a labels.csv? [{visible(proposed)}]\n> "
+        ).strip()
+        try:
+            return {"source": source, "label": describe_source(Path(source), label or proposed).label}
+        except InputError as error:
+            sys.stderr.write(f"{visible(str(error), 1000)}\n")
 
 
 def _ask(prompt: "Prompt", text: str) -> str:

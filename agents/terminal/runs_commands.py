@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 
 from agents.terminal.options import DEFAULT_WORKSPACE, Json, Workspace
 from pipelines.errors import InputError, NetloopError
@@ -125,6 +124,8 @@ def edit(
 
     Example: netloop runs edit last split_rows.test=0.3
     """
+    import yaml
+
     edits = {name: yaml.safe_load(value) for name, value in map(_pair, changes)}
     _decide(run, workspace, as_json, action="edit", edits=edits, note=note)
 

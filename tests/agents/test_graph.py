@@ -276,6 +276,28 @@ def test_required_stages_cannot_be_skipped_and_augmentation_can(start: Callable[
         assert pending(life_cycle).stage == "design"
 
 
+def test_a_plan_that_cannot_work_on_this_data_is_asked_again(start: Callable[..., Any]) -> None:
+    """A table has no time to split by: only running it shows that, and only an edit mends it."""
+
+    def impossible(plan: Plan) -> Decision:
+        return Decision(action="edit", plan=plan.digest(), edits={"split_rows.by": "time"})
+
+    def mend(plan: Plan) -> Decision:
+        return Decision(action="edit", plan=plan.digest(), edits={"split_rows.by": "row"})
+
+    with start() as life_cycle:
+        with pytest.raises(InputError, match="carry no time"):
+            life_cycle.advance(answers("approve", impossible, "approve"))
+        assert life_cycle.run.read()["status"] == "failed"
+        assert "carry no time" in pending(life_cycle).failure
+        with pytest.raises(InputError, match="carry no time"):
+            life_cycle.advance(approve_all)
+        life_cycle.advance(answers(mend, "approve"))
+        assert pending(life_cycle).stage == "augmentation"
+        ran = [e["tool"] for e in events(life_cycle, "step.finished")]
+        assert ran.count("clean_rows") == 1, "what had worked was not done again"
+
+
 def test_abort_ends_the_run_and_keeps_what_was_made(start: Callable[..., Any]) -> None:
     with start() as life_cycle:
         assert life_cycle.advance(answers("approve", "abort")) == "refused"
