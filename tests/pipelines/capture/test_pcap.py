@@ -8,7 +8,7 @@ import pytest
 from pipelines.capture import CaptureHealth, CorruptRecord, read_batches
 from pipelines.errors import InputError
 
-# One UDP packet from 10.0.0.1:1 to 10.0.0.2:2 that carries "hi", captured on Ethernet at 1.000002 s.
+# A UDP packet from 10.0.0.1:1 to 10.0.0.2:2 that carries "hi", on Ethernet, at 1.000002 s.
 LITERAL = bytes.fromhex(
     "d4c3b2a1 0200 0400 00000000 00000000 ffff0000 01000000"
     "01000000 02000000 2c000000 2c000000"

@@ -1,0 +1,38 @@
+"""The health record as others read it."""
+
+import json
+
+
+def test_it_is_json(make):
+    packet = make.ethernet(make.ipv4(make.udp(1, 2)))
+    arp = make.ethernet(bytes(28), 0x0806)
+    _, health = make.decode(make.pcap((5_000, packet), (3_000, arp), wire=9)[:-1])
+    record = json.loads(json.dumps(health.to_json()))
+    assert record == {
+        "file": "stream",
+        "format": "pcap",
+        "bytes": 24 + 16 + 42 + 16 + 41,
+        "packets": 1,
+        "decoded": 1,
+        "skipped": {},
+        "truncated": 1,
+        "corrupt": 1,
+        "corrupt_records": [{"offset": 82, "reason": "the file ends inside a record"}],
+        "first_ns": 5_000,
+        "last_ns": 5_000,
+        "link_types": {"1": 1},
+    }
+
+
+def test_times_that_run_backwards(make):
+    packet = make.ethernet(make.ipv4(make.udp(1, 2)))
+    _, health = make.decode(make.pcap((5_000, packet), (3_000, packet), (4_000, packet)))
+    assert (health.first_ns, health.last_ns) == (3_000, 5_000)
+
+
+def test_reasons_are_bounded_and_no_packet_is_lost(make):
+    frames = [make.ethernet(b"", 0x0600 + n) for n in range(500)]
+    _, health = make.decode(make.pcap(*enumerate(frames)))
+    assert len(health.skipped) == 65
+    assert sum(health.skipped.values()) == health.packets == 500
+    assert health.skipped["other reasons"] == 500 - 64

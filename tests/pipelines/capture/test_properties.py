@@ -1,0 +1,89 @@
+"""What holds for every capture: no content raises, and pieces of any size give the same result."""
+
+import io
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.capture import CaptureHealth, FlowSettings, read_batches, read_flows
+
+PCAP = bytes.fromhex("d4c3b2a1020004000000000000000000ffff0000")
+LINK_TYPES = st.sampled_from([0, 1, 12, 101, 108, 113, 127, 228, 229, 276])
+PIECES = st.sampled_from([1, 7, 100, 1 << 20])
+
+
+def account(content: bytes, piece_bytes: int = 1 << 20) -> tuple[dict, list[tuple]]:
+    """The health of a capture, and every column of every packet but its place in the buffer."""
+    health = CaptureHealth()
+    rows = []
+    for batch in read_batches(io.BytesIO(content), health, piece_bytes=piece_bytes):
+        columns = {k: v for k, v in vars(batch).items() if k not in ("buffer", "payload_offset")}
+        payloads = [
+            batch.buffer[start : start + size].tobytes()
+            for start, size in zip(batch.payload_offset, batch.payload_length, strict=True)
+        ]
+        rows += list(zip(*(c.tolist() for c in columns.values()), payloads, strict=True))
+    assert health.packets == len(rows) == health.decoded + sum(health.skipped.values())
+    record = health.to_json()
+    # Behind a corrupt record nothing is read any more but the rest of the piece.
+    del record["bytes"]
+    return record, rows
+
+
+@given(LINK_TYPES, st.binary(max_size=400), PIECES)
+def test_random_bytes_behind_a_pcap_header(link_type, noise, piece_bytes):
+    content = PCAP + link_type.to_bytes(4, "little") + noise
+    assert account(content) == account(content, piece_bytes)
+    list(read_flows(io.BytesIO(content), piece_bytes=piece_bytes))
+
+
+@given(st.binary(max_size=400), PIECES)
+def test_random_bytes_behind_a_pcapng_section(make, noise, piece_bytes):
+    content = make.section() + make.interface() + noise
+    assert account(content) == account(content, piece_bytes)
+    list(read_flows(io.BytesIO(content), piece_bytes=piece_bytes))
+
+
+@given(
+    LINK_TYPES,
+    st.lists(st.tuples(st.sampled_from([b"", b"\x45", b"\x60", b"\x46"]), st.binary(max_size=120))),
+    PIECES,
+)
+def test_random_packets(make, link_type, packets, piece_bytes):
+    frames = [(n, start + rest) for n, (start, rest) in enumerate(packets)]
+    content = make.pcap(*frames, link_type=link_type)
+    health, rows = account(content)
+    assert (health, rows) == account(content, piece_bytes)
+    assert (health["packets"], health["corrupt"]) == (len(packets), 0)
+
+
+@given(st.data())
+def test_damaged_captures(make, data):
+    packet = make.ethernet(make.ipv4(make.tcp(1, 2, b"abc"), options=bytes(4)))
+    tagged = (
+        bytes(12) + b"\x81\0\0\1\x86\xdd" + make.ipv6(b"\x11\0" + bytes(6) + make.udp(3, 4), 60)
+    )
+    if data.draw(st.booleans()):
+        content = make.pcap((1, packet), (2, tagged), (3, packet))
+        safe = 24
+    else:
+        content = make.section() + make.interface()
+        content += make.enhanced(1, packet) + make.enhanced(2, tagged) + make.enhanced(3, packet)
+        safe = 28
+    damaged = bytearray(content)
+    places = st.integers(safe, len(content) - 1)
+    for place in data.draw(st.lists(places, max_size=6)):
+        damaged[place] = data.draw(st.integers(0, 255))
+    piece_bytes = data.draw(PIECES)
+    assert account(bytes(damaged)) == account(bytes(damaged), piece_bytes)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**63), st.integers(0, 2**63), st.integers(0, 255))
+def test_times_beyond_all_reason_raise_nothing(make, first, second, resolution):
+    options = b"\x09\0\1\0" + bytes([resolution, 0, 0, 0])
+    packet = make.ethernet(make.ipv4(make.udp(1, 2)))
+    content = make.section() + make.interface(options=options)
+    content += make.enhanced(first, packet) + make.enhanced(second, packet)
+    tables = list(read_flows(io.BytesIO(content), FlowSettings()))
+    assert sum(sum(table["bidirectional_packets"].to_pylist()) for table in tables) == 2
