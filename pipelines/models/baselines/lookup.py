@@ -9,6 +9,7 @@ from pipelines.evaluate.metrics import confusion_counts, mean_f1
 from pipelines.models.base import stratified_folds
 
 MOST_BINS = 256
+ROWS_A_BIN = 5
 FOLDS = 5
 
 
@@ -16,8 +17,9 @@ class FieldLookup(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Class frequencies by the value of one field, chosen by cross-validated macro-F1.
 
     ``fields`` lists ``[start, stop]`` feature ranges; a range of several features is one text
-    field, one-hot. A number falls into the bin of the nearest training value (at most 256 bins of
-    equal counts). Frequencies are smoothed by one row spread as the classes are.
+    field, one-hot. A number falls into the bin of the nearest training value; where a field has
+    more numbers than a bin for five rows, or 256, neighbours share bins of equal counts.
+    Frequencies are smoothed by one row spread as the classes are.
     """
 
     def __init__(self, fields: list[list[int]], seed: int = 0) -> None:
@@ -29,10 +31,10 @@ class FieldLookup(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_ = np.unique(numbers)
         self.prior_ = np.bincount(numbers) / len(numbers)
         fold = stratified_folds(numbers, min(FOLDS, len(numbers)), self.seed)
-        scores = [self._score(_values(features, field), numbers, fold) for field in self.fields]
+        scores = [self._score(features, field, numbers, fold) for field in self.fields]
         self.field_ = self.fields[int(np.argmax(scores))]
         values = _values(features, self.field_)
-        self.edges_ = _edges(values)
+        self.edges_ = _edges(values, self.field_)
         self.table_ = _table(values, numbers, self.edges_, self.prior_)
         return self
 
@@ -42,8 +44,11 @@ class FieldLookup(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         probabilities: np.ndarray = self.table_[bins]
         return probabilities
 
-    def _score(self, values: np.ndarray, numbers: np.ndarray, fold: np.ndarray) -> float:
-        edges = _edges(values)
+    def _score(
+        self, features: np.ndarray, field: list[int], numbers: np.ndarray, fold: np.ndarray
+    ) -> float:
+        values = _values(features, field)
+        edges = _edges(values, field)
         guesses = np.empty_like(numbers)
         for held in range(fold.max() + 1):
             out = fold == held
@@ -58,11 +63,13 @@ def _values(features: np.ndarray, field: list[int]) -> np.ndarray:
     return np.asarray(block @ np.arange(1.0, block.shape[1] + 1))
 
 
-def _edges(values: np.ndarray) -> np.ndarray:
-    """The borders between bins: half way between neighbouring values."""
+def _edges(values: np.ndarray, field: list[int]) -> np.ndarray:
+    """The borders between bins: half way between neighbouring values; texts never share one."""
     distinct = np.unique(values)
-    if len(distinct) > MOST_BINS:
-        quantiles = np.linspace(0, 1, MOST_BINS)
+    bins = max(2, min(MOST_BINS, len(values) // ROWS_A_BIN))
+    is_text = field[1] - field[0] > 1
+    if len(distinct) > bins and not is_text:
+        quantiles = np.linspace(0, 1, bins)
         distinct = np.unique(np.quantile(values, quantiles, method="nearest"))
     return np.asarray((distinct[1:] + distinct[:-1]) / 2)
 

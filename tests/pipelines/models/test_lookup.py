@@ -37,7 +37,7 @@ def test_exact_frequencies() -> None:
 
 
 def test_a_new_number_is_looked_up_as_its_nearest_neighbour() -> None:
-    model = fit([[10], [10], [20], [20]], [0, 0, 1, 1], [[0, 1]])
+    model = fit([[10], [20]] * 5, [0, 1] * 5, [[0, 1]])
     guesses = model.predict_proba(np.array([[-1e9], [14], [16], [1e9]])).argmax(axis=1)
     assert guesses.tolist() == [0, 0, 1, 1]
 
@@ -46,6 +46,14 @@ def test_categories_are_one_field_and_none_set_is_a_value() -> None:
     features = [[1, 0], [0, 1], [0, 0]] * 6
     model = fit(features, [0, 1, 2] * 6, [[0, 2]])
     assert model.predict_proba(np.array(features[:3])).argmax(axis=1).tolist() == [0, 1, 2]
+
+
+def test_few_rows_have_few_bins_for_numbers_and_all_for_texts() -> None:
+    numbers = [0, 1] * 10
+    by_number = fit([[i] for i in range(20)], numbers, [[0, 1]])
+    assert len(by_number.table_) == 4
+    by_text = fit(np.eye(20)[:, :10].tolist(), numbers, [[0, 10]])
+    assert len(by_text.table_) == 11
 
 
 def test_bins_are_bounded() -> None:

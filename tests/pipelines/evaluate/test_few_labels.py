@@ -1,0 +1,121 @@
+"""The few-label study: exact spreads, the same draws for all, a choice without the test side."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipelines.errors import InputError
+from pipelines.evaluate.few_labels import FewLabelStudy, spread, study_few_labels
+from pipelines.progress import silent
+
+Rows = Callable[..., pa.Table]
+
+
+def draws(rows: pa.Table, count: int, per_class: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    labels = np.array(rows["label"])
+    return [
+        np.concatenate(
+            [rng.choice(np.flatnonzero(labels == name), per_class, False) for name in set(labels)]
+        )
+        for _ in range(count)
+    ]
+
+
+def study(
+    rows: pa.Table, test: pa.Table, drawn: list[np.ndarray], *names: str, **options: object
+) -> FewLabelStudy:
+    return study_few_labels(names, rows, drawn, test, masks=(), seed=0, progress=silent, **options)
+
+
+def test_spread_by_hand() -> None:
+    result = spread([0.8, 0.9, 1.0])
+    # Student's t with 2 degrees of freedom at 97.5 %: 4.302653.
+    reach = 4.302653 * 0.1 / 3**0.5
+    assert result.mean == pytest.approx(0.9)
+    assert result.std == pytest.approx(0.1)
+    assert (result.min, result.max) == (0.8, 1.0)
+    assert result.ci == (pytest.approx(0.9 - reach), 1.0)
+
+
+def test_one_draw_has_no_interval() -> None:
+    assert spread([0.7]).ci == (0, 1)
+
+
+def test_equal_draws_have_no_spread() -> None:
+    assert spread([0.7, 0.7]).std == 0
+    assert spread([0.5, 0.5]).ci == (0.5, 0.5)
+
+
+def test_a_telling_column_is_found_with_ten_rows_a_class(rows: Rows) -> None:
+    pool, test = rows({"a": 100, "b": 100}), rows({"a": 50, "b": 50}, seed=1)
+    result = study(pool, test, draws(pool, 3, 10), "majority", "random_forest")
+    assert (result.draws, result.rows_per_draw, result.test_rows) == (3, 20, 100)
+    forest, majority = result.models["random_forest"], result.models["majority"]
+    assert forest.accuracy.mean > 0.95
+    assert forest.out_of_fold_macro_f1 > 0.9
+    assert majority.accuracy.mean == 0.5
+    assert majority.macro_f1.mean == pytest.approx(1 / 3)
+    assert result.best == "random_forest"
+
+
+def test_best_does_not_look_at_the_test_side(rows: Rows) -> None:
+    """Within the draws the forest is right; on a test side with swapped labels it is all wrong."""
+    pool = rows({"a": 100, "b": 100})
+    swapped = rows({"b": 50, "a": 50}, seed=1)
+    labels = pa.array(["a" if label == "b" else "b" for label in swapped["label"].to_pylist()])
+    test = swapped.set_column(0, swapped.schema.field("label"), labels)
+    result = study(pool, test, draws(pool, 2, 10), "majority", "random_forest")
+    assert result.best == "random_forest"
+    assert result.models["random_forest"].accuracy.mean < 0.1
+
+
+def test_of_equal_models_the_first_is_best(rows: Rows) -> None:
+    pool, test = rows({"a": 50, "b": 50}), rows({"a": 9, "b": 9}, seed=1)
+    result = study(pool, test, draws(pool, 2, 10), "majority")
+    assert result.best == "majority"
+
+
+def test_the_same_twice(rows: Rows) -> None:
+    pool, test = rows({"a": 50, "b": 50}, error=0.3), rows({"a": 30, "b": 30}, seed=1, error=0.3)
+    drawn = draws(pool, 2, 5)
+    one, two = (study(pool, test, drawn, "random_forest") for _ in range(2))
+    assert one == two
+
+
+def test_a_model_does_not_depend_on_its_company(rows: Rows) -> None:
+    pool, test = rows({"a": 50, "b": 50}, error=0.3), rows({"a": 30, "b": 30}, seed=1, error=0.3)
+    drawn = draws(pool, 2, 5)
+    alone = study(pool, test, drawn, "random_forest").models["random_forest"]
+    together = study(pool, test, drawn, "knn", "random_forest").models["random_forest"]
+    assert alone == together
+
+
+def test_settings_reach_their_model(rows: Rows) -> None:
+    pool, test = rows({"a": 20, "b": 20}), rows({"a": 9, "b": 9}, seed=1)
+    small = {"cnn": {"channels": 4, "embedding": 2, "epochs": 1}}
+    result = study(pool, test, draws(pool, 1, 2), "majority", "cnn", settings=small)
+    assert set(result.models) == {"majority", "cnn"}
+    with pytest.raises(InputError, match="'layers'"):
+        study(pool, test, draws(pool, 1, 2), "cnn", settings={"cnn": {"layers": 1}})
+
+
+def test_two_rows_a_class_are_enough_and_one_is_not(rows: Rows) -> None:
+    pool, test = rows({"a": 20, "b": 20}), rows({"a": 9, "b": 9}, seed=1)
+    study(pool, test, draws(pool, 1, 2), "knn")
+    with pytest.raises(InputError, match="single row"):
+        study(pool, test, draws(pool, 1, 1), "knn")
+
+
+@pytest.mark.parametrize("missing", ["names", "draws", "test rows"])
+def test_nothing_to_study(rows: Rows, missing: str) -> None:
+    pool = rows({"a": 20, "b": 20})
+    with pytest.raises(InputError, match="needs models, draws and test rows"):
+        study(
+            pool,
+            pool.slice(0, 0) if missing == "test rows" else pool,
+            [] if missing == "draws" else draws(pool, 1, 2),
+            *([] if missing == "names" else ["knn"]),
+        )
