@@ -40,6 +40,13 @@ class DuplicateOutput(Part):
     rows: int = Field(description="Test rows of the class that carry a payload")
 
 
+class ReplayOutput(Part):
+    label: str
+    capture: str
+    duplicates: int = Field(description="Rows that repeat an earlier row of their class")
+    rows: int
+
+
 class ModelOutput(Part):
     name: str
     macro_f1: float = Field(description="On the test side; the mean over draws in a few-label study")
@@ -70,6 +77,10 @@ class RunOutput(Part):
     split: SplitOutput | None = None
     audit: list[AuditOutput] = Field(default_factory=list)
     duplicates: list[DuplicateOutput] = Field(default_factory=list)
+    replays: list[ReplayOutput] = Field(
+        default_factory=list, description="Captures that repeat their own payloads, on any side"
+    )
+    advice: list[str] = Field(default_factory=list, description="What the audit calls for")
     models: list[ModelOutput] = Field(default_factory=list)
     best: str | None = Field(None, description="Chosen by validation, never by the test side")
     detector: str | None = Field(None, description="Folder of the packed detector")
@@ -95,6 +106,8 @@ def run_output(run: RunFolder, state: State, pending: Plan | None) -> RunOutput:
             for row in audit.get("fields", [])
         ],
         duplicates=[DuplicateOutput(**row) for row in duplicates(audit)],
+        replays=[ReplayOutput(**row) for row in replays(audit)],
+        advice=audit.get("advice", []),
         models=[ModelOutput(**row) for row in tested.get("models", [])],
         best=tested.get("best"),
         detector=str(run.store.path(detector).resolve()) if detector else None,
@@ -116,6 +129,19 @@ def duplicates(audit: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {"label": row["label"], "duplicates": row["duplicates"], "rows": row["of"]}
         for row in audit.get("duplicates", [])
+    ]
+
+
+def replays(audit: dict[str, Any]) -> list[dict[str, Any]]:
+    """Captures whose rows repeat earlier ones of their class, on whichever side."""
+    return [
+        {
+            "label": row["label"],
+            "capture": row["capture"],
+            "duplicates": row["duplicates"],
+            "rows": row["of"],
+        }
+        for row in audit.get("replays", [])
     ]
 
 

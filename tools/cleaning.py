@@ -5,18 +5,23 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from pipelines.datasets.fields import DEFAULT_MASKS, check_masks
+from pipelines.datasets.fields import DEFAULT_MASKS, check_masks, is_captured
 from pipelines.errors import InputError
 from pipelines.store.files import canonical_json, write_atomic
 from tools.requirements import count_classes, no_cost
 from tools.spec import Estimate, Params, ToolContext, ToolResult, ToolSpec
 
+# The worst ones are evidence enough; the artefact holds them all.
+MOST_REPLAYS = 20
 
-class NoParams(Params):
-    pass
+
+class FilterParams(Params):
+    group: Literal["flow", "capture"] = Field(
+        "flow", description="The split group that a class must have at least two of"
+    )
 
 
-class CleanParams(Params):
+class CleanParams(FilterParams):
     filters: list[str] = Field(default_factory=list, description="Names from propose_filters")
 
 
@@ -34,18 +39,18 @@ class AuditParams(Params):
     )
 
 
-def _propose(params: NoParams, context: ToolContext) -> ToolResult:
+def _propose(params: FilterParams, context: ToolContext) -> ToolResult:
     from pipelines.datasets.cleaning import propose_filters
     from pipelines.store.rows import read_rows
 
     rows = read_rows(context.artifact("rows"))
-    filters = [found.model_dump(mode="json") for found in propose_filters(rows)]
+    filters = [found.model_dump(mode="json") for found in propose_filters(rows, params.group)]
     return ToolResult(numbers={"filters": filters, **_layout(rows)})
 
 
 def _layout(rows: Any) -> dict[str, Any]:
     """Whether the rows came from captures, and from how many at least in each class."""
-    if "first_seen_ns" not in rows.column_names:
+    if not is_captured(rows.schema):
         return {"kind": "table", "captures_per_class": 0}
     pairs = rows.select(["label", "capture"]).group_by(["label", "capture"]).aggregate([])
     return {"kind": "captures", "captures_per_class": min(count_classes(pairs).values())}
@@ -56,7 +61,7 @@ def _clean(params: CleanParams, context: ToolContext) -> ToolResult:
     from pipelines.store.rows import read_rows, write_rows
 
     rows = read_rows(context.artifact("rows"))
-    offered = {found.name: found for found in propose_filters(rows)}
+    offered = {found.name: found for found in propose_filters(rows, params.group)}
     if unknown := [name for name in params.filters if name not in offered]:
         raise InputError(
             f"clean_rows: no filter is called {unknown[0]!r}.", f"Offered: {', '.join(offered) or 'none'}."
@@ -116,7 +121,8 @@ def _audit(params: AuditParams, context: ToolContext) -> ToolResult:
     digest = context.store.make(
         lambda folder: write_atomic(folder / "audit.json", canonical_json(values))
     )
-    return ToolResult(artifacts={"audit": digest}, numbers=values, work=rows.num_rows)
+    numbers = {**values, "replays": values["replays"][:MOST_REPLAYS]}
+    return ToolResult(artifacts={"audit": digest}, numbers=numbers, work=rows.num_rows)
 
 
 def by_rows(tool: str) -> Any:
@@ -133,7 +139,7 @@ def by_rows(tool: str) -> Any:
 PROPOSE_FILTERS = ToolSpec(
     name="propose_filters",
     summary="Find rows that could be set aside, with counts and reasons",
-    params=NoParams,
+    params=FilterParams,
     risk="read",
     run=_propose,
     estimate=no_cost,

@@ -128,6 +128,8 @@ def _few_labels(params: FewLabelParams, context: ToolContext) -> ToolResult:
     numbers = {
         "validation": scores,
         "best": values["best"],
+        "per_class": params.per_class,
+        "draws": params.draws,
         "rows_per_draw": values["rows_per_draw"],
         "test_rows": values["test_rows"],
         "models": [_few_label_row(name, model) for name, model in values["models"].items()],

@@ -268,7 +268,27 @@ def _curves(story: Story, store: ArtifactStore) -> "data.LearningCurves | None":
 
 
 def _few_labels(story: Story) -> "data.FewLabelStudy | None":
-    return None
+    from pipelines.report import data
+
+    found = story.numbers.get("study_few_labels")
+    if found is None:
+        return None
+    metric = story.numbers["record_requirements"]["metric"]
+    return data.FewLabelStudy(
+        per_class=found["per_class"],
+        draws=found["draws"],
+        metric=metric,
+        models=[_draws(row, metric) for row in found["models"]],
+    )
+
+
+def _draws(row: dict[str, Any], metric: str) -> "data.FewLabelDraws":
+    from pipelines.report import data
+
+    spread = row["draws"][metric]
+    return data.FewLabelDraws(
+        model=row["name"], **{key: spread[key] for key in ("mean", "std", "min", "max")}
+    )
 
 
 def _plan(entry: dict[str, Any]) -> "data.PlanVersion":

@@ -1,5 +1,6 @@
 """The ``netloop`` command: its sub-commands, and the border where every error becomes a sentence."""
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -47,6 +48,9 @@ def options(
 
 def main() -> None:
     """Run the command line; errors are sentences on stderr and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a label may not fit the locale
     try:
         app()
     except NetloopError as error:

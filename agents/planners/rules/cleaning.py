@@ -22,7 +22,11 @@ def propose(evidence: Evidence) -> Plan:
         planner=RULES,
         summary=_summary(filters, taken, by),
         steps=[
-            step("clean_rows", filters=([f["name"] for f in taken], _filter_reason(taken))),
+            step(
+                "clean_rows",
+                filters=([f["name"] for f in taken], _filter_reason(taken)),
+                group=(evidence.facts["group"], "a class needs two of them to be tested"),
+            ),
             step(
                 "split_rows",
                 by=(by, why_by),
