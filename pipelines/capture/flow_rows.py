@@ -142,11 +142,13 @@ def as_table(columns: dict[str, np.ndarray], schema: pa.Schema) -> pa.Table:
 
 
 def _array(values: np.ndarray, kind: pa.DataType) -> pa.Array:
-    values = np.ascontiguousarray(values)
-    if pa.types.is_fixed_size_binary(kind):
-        buffers = [None, pa.py_buffer(values)]
-        return pa.FixedSizeBinaryArray.from_buffers(kind, len(values), buffers)
+    """NumPy values as an Arrow array, without a copy where the types agree.
+
+    From buffers, as ``pa.array`` of NumPy values imports pandas wherever that is installed.
+    """
     if pa.types.is_fixed_size_list(kind):
-        items = pa.array(values.ravel()).cast(kind.value_type)
-        return pa.FixedSizeListArray.from_arrays(items, type=kind)
-    return pa.array(values).cast(kind)
+        return pa.FixedSizeListArray.from_arrays(_array(values.ravel(), kind.value_type), type=kind)
+    if not pa.types.is_fixed_size_binary(kind):
+        values = values.astype(kind.to_pandas_dtype(), copy=False)
+    buffer = pa.py_buffer(np.ascontiguousarray(values))
+    return pa.Array.from_buffers(kind, len(values), [None, buffer])

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipelines.capture.batch import PacketBatch
 from pipelines.capture.headers import ADDRESS, Offsets, read
-from pipelines.capture.moments import MOMENTS, add_values
+from pipelines.capture.moments import EMPTY, MOMENTS, add_values
 from pipelines.capture.settings import FlowSettings
 
 # What a flow keeps of its first packet; packet batches have columns of the same names.
@@ -87,6 +87,8 @@ def init_flows(flows: np.ndarray, new: NDArray[np.intp], runs: Runs, hashes: Off
         flows[name][new] = getattr(runs.batch, name)[first]
     flows["flow"][new] = hashes[new]
     flows["first_ns"][new] = flows["last_ns"][new] = runs.time_ns[runs.starts[new]]
+    for name in ("size", "gap", "way_gap"):
+        flows[name][new] = EMPTY
     flows["payload_length"][new] = NO_PACKET
 
 

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 MOMENTS = np.dtype(
     [("count", "f8"), ("mean", "f8"), ("squares", "f8"), ("min", "f8"), ("max", "f8")]
 )
+# The moments of no values, from which every series begins.
+EMPTY = np.array((0.0, 0.0, 0.0, np.inf, -np.inf), MOMENTS)
 
 
 def add_values(moments: np.ndarray, series: NDArray[np.intp], values: NDArray[np.float64]) -> None:
@@ -35,9 +37,8 @@ def _join(moments: np.ndarray, more: np.ndarray) -> None:
     delta = more["mean"] - moments["mean"]
     moments["squares"] += more["squares"] + delta**2 * before * share
     moments["mean"] += delta * share
-    for name, extreme in (("min", np.minimum), ("max", np.maximum)):
-        both = extreme(moments[name], more[name])
-        moments[name] = np.select([before == 0, added == 0], [more[name], moments[name]], both)
+    moments["min"] = np.minimum(moments["min"], more["min"])
+    moments["max"] = np.maximum(moments["max"], more["max"])
     moments["count"] += added
 
 

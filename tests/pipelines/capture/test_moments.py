@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.capture.moments import MOMENTS, add_values, joined, statistics
+from pipelines.capture.moments import EMPTY, add_values, joined, statistics
 
 VALUES = st.lists(
     st.tuples(st.integers(0, 3), st.floats(0, 1e6, allow_subnormal=False)), max_size=40
@@ -13,7 +13,7 @@ VALUES = st.lists(
 
 
 def moments(values: list[tuple[int, float]]) -> np.ndarray:
-    result = np.zeros(4, MOMENTS)
+    result = np.full(4, EMPTY)
     add_values(result, np.array([s for s, _ in values], int), np.array([v for _, v in values]))
     return result
 
@@ -55,6 +55,6 @@ def test_equal_values_have_no_spread():
 
 
 def test_two_dimensions_are_numbered_row_by_row():
-    result = np.zeros((2, 2), MOMENTS)
+    result = np.full((2, 2), EMPTY)
     add_values(result, np.array([0, 1, 3]), np.array([5.0, 6.0, 7.0]))
     assert result["mean"].tolist() == [[5, 6], [0, 7]]
