@@ -90,7 +90,9 @@ class FlowTable:
 
     def expire(self) -> np.ndarray:
         """End all flows that are open, in order of their first packets."""
-        return self._in_order(self._remove(np.flatnonzero(self._is_open)))
+        slots = np.flatnonzero(self._is_open)
+        first = self._flows.view(self._record)["first_ns"][slots]
+        return self._remove(slots[np.argsort(first, kind="stable")]).view(self._record)
 
     def _in_order(self, flows: np.ndarray) -> np.ndarray:
         """Raw flows as records, in order of their first packets."""
@@ -140,7 +142,9 @@ class FlowTable:
             return
         size = len(self._flows)
         more = max(size, wanted, 1024)
-        self._flows = np.concatenate([self._flows, np.zeros(more, self._flows.dtype)])
+        flows = np.zeros(size + more, self._flows.dtype)
+        flows[:size] = self._flows
+        self._flows = flows
         self._is_open = np.concatenate([self._is_open, np.zeros(more, bool)])
         self._keys += [b""] * more
         self._free += range(size + more - 1, size - 1, -1)

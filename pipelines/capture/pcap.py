@@ -50,38 +50,44 @@ class PcapFramer:
         offsets, used = self._walk(piece, FILE_HEADER_BYTES if piece.offset == 0 else 0)
         records = read(piece.buffer, self._record, offsets)
         captured = records["captured"].astype(np.int64)
+        count = self._whole(captured, used <= piece.end)
+        if self.stopped:
+            reason = f"a packet of {captured[count]} bytes is longer than any can be"
+            self._health.add_corrupt(piece.offset + int(offsets[count]), reason)
+        if count < len(offsets):
+            used = int(offsets[count])
         frames = Frames(
             buffer=piece.buffer,
-            start=offsets + self._header_bytes,
-            captured_length=captured,
-            wire_length=records["wire"].astype(np.int64),
-            time_ns=_nanoseconds(records, self._fraction_ns),
-            record_offset=offsets + piece.offset,
-            link_type=np.full(len(offsets), self._link_type, np.uint16),
+            start=offsets[:count] + self._header_bytes,
+            captured_length=captured[:count],
+            wire_length=records["wire"][:count].astype(np.int64),
+            time_ns=_nanoseconds(records[:count], self._fraction_ns),
+            record_offset=offsets[:count] + piece.offset,
+            link_type=np.full(count, self._link_type, np.uint16),
         )
         return frames, used
 
-    def _walk(self, piece: Piece, here: int) -> tuple[Offsets, int]:
-        """Offsets of the records that lie whole in the piece from ``here`` on, and their end."""
-        view, length_at, header = piece.buffer.data, self._length.unpack_from, self._header_bytes
-        longest, end = self._longest, piece.end
-        offsets: list[int] = []
-        append, last = offsets.append, end - header
-        while here <= last:
-            (length,) = length_at(view, here + 8)
-            after = here + header + length
-            if after > end or length > longest:
-                self._check(length, piece.offset + here)
-                break
-            append(here)
-            here = after
-        return np.array(offsets, np.int64), here
-
-    def _check(self, length: int, offset: int) -> None:
-        if length > self._longest:
-            reason = f"a packet of {length} bytes is longer than any can be"
-            self._health.add_corrupt(offset, reason)
+    def _whole(self, captured: Offsets, is_last_whole: bool) -> int:
+        """How many records can be used; stops at one that is longer than any can be."""
+        too_long = np.flatnonzero(captured > self._longest)
+        if len(too_long):
             self.stopped = True
+            return int(too_long[0])
+        return len(captured) - (not is_last_whole)
+
+    def _walk(self, piece: Piece, begin: int) -> tuple[Offsets, int]:
+        """Offsets of the record headers that lie whole in the piece, and where the next one would.
+
+        The only loop over packets: each step depends on the one before. ``here`` is the length
+        field of a record header, 8 bytes into it.
+        """
+        view, length_at, header = piece.buffer.data, self._length.unpack_from, self._header_bytes
+        offsets: list[int] = []
+        append, here, last = offsets.append, begin + 8, piece.end - header + 8
+        while here <= last:
+            append(here)
+            here += header + length_at(view, here)[0]
+        return np.array(offsets, np.int64) - 8, here - 8
 
 
 def _nanoseconds(records: np.ndarray, fraction_ns: int) -> NDArray[np.int64]:
