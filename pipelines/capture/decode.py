@@ -7,7 +7,8 @@ from typing import BinaryIO
 import numpy as np
 
 from pipelines.capture.batch import PacketBatch, undecoded
-from pipelines.capture.frames import Frames, read_frames
+from pipelines.capture.frames import Frames
+from pipelines.capture.framing import read_frames
 from pipelines.capture.health import CaptureHealth
 from pipelines.capture.link import NOT_CAPTURED, UNSUPPORTED, Types, decode_link, distinct
 from pipelines.capture.network import MALFORMED, decode_network

@@ -10,6 +10,7 @@ from pipelines.capture.flow_key import flow_keys, group_packets
 from pipelines.capture.flow_state import Runs, flow_record, init_flows, update_flows
 from pipelines.capture.headers import raw_kind
 from pipelines.capture.settings import FlowSettings
+from pipelines.capture.time_outs import cut_long, latest_after
 
 SECOND = 1_000_000_000
 NOBODY = -1
@@ -67,14 +68,14 @@ class FlowTable:
         slots = np.array([self._slots.get(key, NOBODY) for key in packed], np.intp)
         begins = self._begins(times, order, heads, slots)
 
-        starts = np.flatnonzero(begins | is_head)
+        is_start = begins | is_head
+        starts, run = np.flatnonzero(is_start), np.cumsum(is_start) - 1
         group = np.cumsum(is_head)[starts] - 1
         continues = ~begins[starts]
         raw = np.zeros(len(starts), raw_kind(self._record))
         raw[continues] = self._flows[slots[group[continues]]]
         flows = raw.view(self._record)
         flows["swapped"][~continues] = keys.swapped[order[starts[~continues]]]
-        run = np.cumsum(begins | is_head) - 1
         backward = keys.swapped[order] != flows["swapped"][run]
         runs = Runs(batch, rows[order], run, starts, backward, times[order])
         init_flows(flows, np.flatnonzero(~continues), runs, keys.hash[order[starts]])
@@ -165,49 +166,3 @@ class FlowTable:
         self._is_open[slots] = False
         self._free += slots.tolist()
         return self._flows[slots]
-
-
-def latest_after(
-    times: NDArray[np.int64], before: NDArray[np.intp], until: NDArray[np.intp]
-) -> NDArray[np.int64]:
-    """The latest of ``times[before + 1 : until + 1]`` for each pair of ``before < until``.
-
-    Where time never runs backwards that is ``times[until]``; else a table of the maxima of all
-    stretches of 1, 2, 4... entries answers, two stretches a pair.
-    """
-    if (times[1:] >= times[:-1]).all():
-        return times[until]
-    maxima = [times]
-    while (step := 1 << (len(maxima) - 1)) * 2 <= len(times):
-        longer = maxima[-1].copy()
-        longer[:-step] = np.maximum(longer[:-step], maxima[-1][step:])
-        maxima.append(longer)
-    level = np.frexp(until - before)[1] - 1
-    table = np.stack(maxima)
-    latest: NDArray[np.int64] = np.maximum(
-        table[level, before + 1], table[level, until + 1 - (1 << level)]
-    )
-    return latest
-
-
-def cut_long(
-    begins: NDArray[np.bool_],
-    is_head: NDArray[np.bool_],
-    times: NDArray[np.int64],
-    first: NDArray[np.int64],
-    active: int,
-) -> None:
-    """Begin a flow at each packet that comes ``active`` or more after its flow's first, in place.
-
-    ``first`` holds the time of the flow's first packet where a flow or a 5-tuple begins.
-    """
-    starts = np.flatnonzero(begins | is_head)
-    run = np.cumsum(begins | is_head) - 1
-    too_long = times - first[starts][run] >= active
-    stops = np.append(starts[1:], len(times))
-    for number in np.unique(run[too_long]).tolist():
-        start, stop = int(starts[number]), int(stops[number])
-        began = int(first[start])
-        for row, time in enumerate(times[start:stop].tolist(), start):
-            if time - began >= active:
-                begins[row], began = True, time

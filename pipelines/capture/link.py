@@ -22,6 +22,8 @@ from pipelines.capture.headers import (
 
 IPV4_TYPE, IPV6_TYPE = 0x0800, 0x86DD
 VLAN_TYPES = (0x8100, 0x88A8, 0x9100)
+# More tags than this is an attack; the packet counts as not IP.
+MOST_TAGS = 8
 # Ethernet types have 16 bits; these stand for packets of which the type cannot be known.
 UNSUPPORTED, NOT_CAPTURED = -1, -2
 
@@ -56,9 +58,11 @@ def distinct(link_type: NDArray[np.uint16]) -> list[int]:
 
 
 def _skip_vlan_tags(buffer: Buffer, types: Types, network: Offsets, end: Offsets) -> None:
-    """Step over 802.1Q, 802.1ad and QinQ tags, however many are stacked, in place."""
+    """Step over stacked 802.1Q, 802.1ad and QinQ tags, in place."""
     rows = np.flatnonzero(np.isin(types, VLAN_TYPES))
-    while len(rows):
+    for _ in range(MOST_TAGS):
+        if not len(rows):
+            return
         whole = network[rows] + 4 <= end[rows]
         types[rows[~whole]] = NOT_CAPTURED
         rows = rows[whole]

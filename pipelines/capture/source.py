@@ -68,7 +68,9 @@ class Source:
             return int(self._read_into(view))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             self.error = f"damaged gzip: {error}"
-            return 0
+        except OSError as error:
+            self.error = f"reading failed: {error}"
+        return 0
 
 
 class _File(io.RawIOBase):

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.capture import CaptureHealth, FlowSettings, flow_key, read_batches
-from pipelines.capture.flow_table import FlowTable, latest_after
+from pipelines.capture.flow_table import FlowTable
+from pipelines.capture.time_outs import latest_after
 
 SECOND = 1_000_000_000
 SETTINGS = FlowSettings(

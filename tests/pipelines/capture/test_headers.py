@@ -77,6 +77,11 @@ def test_stacked_vlan_tags(make, tags):
     assert (batch.payload_offset[0] - 40, batch.payload_length[0]) == (len(frame) - 3, 3)
 
 
+def test_more_vlan_tags_than_anybody_needs_end_the_walk(make):
+    frame = bytes(12) + b"\x81\0\0\1" * 20 + b"\x08\0" + make.ipv4(make.tcp(5, 6))
+    assert reason(make, frame) == "not IP (0x8100)"
+
+
 @pytest.mark.parametrize(
     ("frame", "link_type", "expected"),
     [

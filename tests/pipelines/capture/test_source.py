@@ -107,6 +107,22 @@ def test_a_batch_stays_valid_while_it_is_held(content):
         assert batch.buffer[start : start + 400].tobytes() in content
 
 
+class Failing(io.BytesIO):
+    """A disk that fails behind the first 10,000 bytes."""
+
+    def read1(self, size=-1):
+        if self.tell() >= 10_000:
+            raise OSError(5, "Input/output error")
+        return super().read1(min(size, 10_000 - self.tell()))
+
+
+def test_a_disk_that_fails_keeps_what_came_before(content):
+    ports, health = packets(Failing(content))
+    assert ports == list(range(len(ports)))
+    assert 10 < len(ports) < 30
+    assert health.corrupt_records[0].reason == "reading failed: [Errno 5] Input/output error"
+
+
 def test_a_path_that_cannot_be_read_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"missing\.pcap cannot be read: No such file"):
         packets(tmp_path / "missing.pcap")
