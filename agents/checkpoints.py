@@ -1,4 +1,4 @@
-"""What a person is asked and what a person answers: plans, decisions and the difference between two plans."""
+"""What a person is asked and answers: plans, decisions and the difference between two plans."""
 
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ class Question(BaseModel):
     text: str
     kind: Literal["number", "names"]
     default: str
-    reason: str = Field("", description="Why it is asked and what the default would mean")
+    reason: str = Field(default="", description="Why it is asked and what the default would mean")
 
 
 class Step(BaseModel):
@@ -73,12 +73,14 @@ class Decision(BaseModel):
 
     action: Action
     plan: str = Field(description="Digest of the plan that this decision answers")
-    note: str = Field("", max_length=4000, description="The reason, or the question of an ask")
+    note: str = Field(
+        default="", max_length=4000, description="The reason, or the question of an ask"
+    )
     edits: dict[str, Any] = Field(
         default_factory=dict, description="'tool.parameter' (or 'tool#2.parameter') -> new value"
     )
     answers: dict[str, str] = Field(default_factory=dict, description="Question id -> answer")
-    by: str = Field("person", description="person, policy, or auto")
+    by: str = Field(default="person", description="person, policy, or auto")
 
 
 class PlanRecord(BaseModel):
@@ -88,7 +90,7 @@ class PlanRecord(BaseModel):
 
     plan: Plan
     decision: Decision | None = None
-    answer: str = Field("", description="What was replied to an ask")
+    answer: str = Field(default="", description="What was replied to an ask")
 
 
 def step_names(steps: list[Step]) -> list[str]:
@@ -116,9 +118,9 @@ def _parameter_changes(name: str, old: dict[str, Any], new: dict[str, Any]) -> l
     keys = list(dict.fromkeys([*old, *new]))
     missing = object()
     return [
-        f"~ {name}.{key}: {_shown(old.get(key, missing), missing)} -> {_shown(new.get(key, missing), missing)}"
+        f"~ {name}.{key}: {_shown(before, missing)} -> {_shown(after, missing)}"
         for key in keys
-        if old.get(key, missing) != new.get(key, missing)
+        if (before := old.get(key, missing)) != (after := new.get(key, missing))
     ]
 
 

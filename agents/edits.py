@@ -61,7 +61,9 @@ def _set(plan: Plan, place: str, value: Any) -> Plan:
     names = step_names(plan.steps)
     if not dot or step_name not in names:
         known = ", ".join(names) or "none"
-        raise InputError(f"{place!r} names no step of the plan.", f"Steps: {known}. Write step.parameter=value")
+        raise InputError(
+            f"{place!r} names no step of the plan.", f"Steps: {known}. Write step.parameter=value"
+        )
     index = names.index(step_name)
     step = plan.steps[index]
     params = {**step.params, parameter: value}

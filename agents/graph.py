@@ -47,7 +47,9 @@ def build_stage(name: Stage, bench: Workbench) -> Graph:
             plan = plan.model_copy(update={"changes": plan_changes(before, plan)})
         return _proposed(plan)
 
-    def approve(state: State) -> Command[Literal["approve", "edit", "answer", "propose", "execute", "close"]]:
+    def approve(
+        state: State,
+    ) -> Command[Literal["approve", "edit", "answer", "propose", "execute", "close"]]:
         plan = state["plan"]
         answer = interrupt({"plan": plan.model_dump()}, response_schema=Decision)  # type: ignore[union-attr]
         return _route(state, Decision.model_validate(answer), rules)
@@ -105,7 +107,9 @@ def build_stage(name: Stage, bench: Workbench) -> Graph:
         return {"plan": None, "done": 0}
 
     def _proposed(plan: Plan) -> State:
-        bench.events.append("plan.proposed", plan=plan.model_dump(mode="json"), digest=plan.digest())
+        bench.events.append(
+            "plan.proposed", plan=plan.model_dump(mode="json"), digest=plan.digest()
+        )
         return {"plan": plan, "done": 0, "history": {_key(plan): PlanRecord(plan=plan)}}
 
     def after_execute(state: State) -> str:
@@ -134,7 +138,9 @@ def build_life_cycle(bench: Workbench, checkpointer: BaseCheckpointSaver[Any]) -
         graph.add_node(name, build_stage(name, bench))
     graph.add_edge(START, STAGES[0])
     for name, following in zip(STAGES, (*STAGES[1:], END), strict=True):
-        graph.add_conditional_edges(name, _next_stage(following), [*STAGES[: STAGES.index(name)], following, END])
+        graph.add_conditional_edges(
+            name, _next_stage(following), [*STAGES[: STAGES.index(name)], following, END]
+        )
     return graph.compile(checkpointer=checkpointer)
 
 

@@ -1,4 +1,4 @@
-"""Driving one run: start or open it, hand its plans to whoever decides, stop cleanly at any moment."""
+"""Driving one run: start or open it, hand its plans to whoever decides, stop cleanly."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -43,7 +43,9 @@ def create_run(workspace: Path, spec: Spec, approve: str) -> RunFolder:
             "seed": spec.seed,
             "approve": approve,
             "flow_version": FLOW_VERSION,
-            "versions": {name: version(name) for name in ("netloop", "langgraph", "torch", "scikit-learn")},
+            "versions": {
+                name: version(name) for name in ("netloop", "langgraph", "torch", "scikit-learn")
+            },
             "status": "running",
         },
     )
@@ -102,7 +104,7 @@ class LifeCycle:
                 if plan.failure and (decision is None or decision.by != "person"):
                     raise InputError(
                         plan.failure,
-                        "Mend it, then: netloop runs approve; or change the plan: netloop runs edit.",
+                        "Mend it and approve again (netloop runs approve), or edit the plan.",
                     )
                 if decision is None:
                     return "paused"
@@ -155,7 +157,7 @@ def opened(
     record = run.read()
     if record.get("flow_version") != FLOW_VERSION:
         raise NetloopError(
-            f"Run {run.id} was made by another version of netloop (graph {record.get('flow_version')}).",
+            f"Run {run.id} was made by another version of netloop's graph.",
             "Start it again from its spec.",
         )
     with run.locked(), _checkpoints(run.checkpoints) as saver:
@@ -181,7 +183,7 @@ def _checkpoints(path: Path) -> Iterator[SqliteSaver]:
 
 
 def _innermost(snapshot: Any) -> Any:
-    """What the interrupt that really waits holds: after a kill the parent's shows an answered one."""
+    """What the interrupt that really waits holds; after a kill the parent shows an answered one."""
     for task in snapshot.tasks:
         if task.state is not None:
             return _innermost(task.state)
@@ -198,6 +200,12 @@ def final_status(state: State) -> str:
     return "done" if last and last[-1].passed else "target_missed"
 
 
-EXIT_CODES = {"done": 0, "target_missed": 1, "failed": 1, "paused": 3, "refused": 4, "budget": 5, "interrupted": 130}
-
-
+EXIT_CODES = {
+    "done": 0,
+    "target_missed": 1,
+    "failed": 1,
+    "paused": 3,
+    "refused": 4,
+    "budget": 5,
+    "interrupted": 130,
+}

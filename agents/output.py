@@ -49,15 +49,21 @@ class ReplayOutput(Part):
 
 class ModelOutput(Part):
     name: str
-    macro_f1: float = Field(description="On the test side; the mean over draws in a few-label study")
+    macro_f1: float = Field(
+        description="On the test side; the mean over draws in a few-label study"
+    )
     ci: tuple[float, float] = Field(description="95 % interval over split groups, or over draws")
     accuracy: float
-    validation_macro_f1: float | None = Field(None, description="What models are chosen by")
+    validation_macro_f1: float | None = Field(default=None, description="What models are chosen by")
     per_class: dict[str, dict[str, float | int | None]] = Field(default_factory=dict)
-    false_positive_rate: float | None = Field(None, description="Mean over classes, at recall 0.9")
-    difference: dict[str, Any] | None = Field(None, description="Against the best baseline")
+    false_positive_rate: float | None = Field(
+        default=None, description="Mean over classes, at recall 0.9"
+    )
+    difference: dict[str, Any] | None = Field(default=None, description="Against the best baseline")
     rows_per_second: float | None = None
-    draws: dict[str, Any] | None = Field(None, description="Mean, spread and extremes over draws")
+    draws: dict[str, Any] | None = Field(
+        default=None, description="Mean, spread and extremes over draws"
+    )
 
 
 class PendingOutput(Part):
@@ -82,10 +88,14 @@ class RunOutput(Part):
     )
     advice: list[str] = Field(default_factory=list, description="What the audit calls for")
     models: list[ModelOutput] = Field(default_factory=list)
-    best: str | None = Field(None, description="Chosen by validation, never by the test side")
-    detector: str | None = Field(None, description="Folder of the packed detector")
-    report: str | None = Field(None, description="Path of the HTML report")
-    pending: PendingOutput | None = Field(None, description="The plan that waits for a decision")
+    best: str | None = Field(
+        default=None, description="Chosen by validation, never by the test side"
+    )
+    detector: str | None = Field(default=None, description="Folder of the packed detector")
+    report: str | None = Field(default=None, description="Path of the HTML report")
+    pending: PendingOutput | None = Field(
+        default=None, description="The plan that waits for a decision"
+    )
 
 
 def run_output(run: RunFolder, state: State, pending: Plan | None) -> RunOutput:
@@ -145,7 +155,9 @@ def replays(audit: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _split(run: RunFolder, numbers: dict[str, Any] | None, digest: str | None) -> SplitOutput | None:
+def _split(
+    run: RunFolder, numbers: dict[str, Any] | None, digest: str | None
+) -> SplitOutput | None:
     if numbers is None or digest is None:
         return None
     return SplitOutput(
@@ -164,5 +176,3 @@ def _pending(plan: Plan) -> PendingOutput:
         digest=plan.digest(),
         plan=plan.model_dump(mode="json"),
     )
-
-

@@ -1,4 +1,4 @@
-"""Who says yes when no person does: everything, nobody, or the first rule of a policy that matches."""
+"""Who says yes when no person does: everything, nobody, or the first rule that matches."""
 
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -22,7 +22,7 @@ class Rule(BaseModel):
     stage: str = "*"
     tool: str = "*"
     risk: list[Risk] | None = None
-    max_minutes: float | None = Field(None, ge=0)
+    max_minutes: float | None = Field(default=None, ge=0)
     decide: Verdict
 
     def matches(self, plan: Plan, step: Step | None) -> bool:
@@ -48,7 +48,9 @@ class Policy(BaseModel):
         steps: list[Step | None] = [*plan.steps] or [None]
         verdicts = [self._verdict(plan, step) for step in steps]
         if "refuse" in verdicts:
-            return Decision(action="abort", plan=plan.digest(), note="refused by policy", by="policy")
+            return Decision(
+                action="abort", plan=plan.digest(), note="refused by policy", by="policy"
+            )
         if all(verdict == "approve" for verdict in verdicts):
             return Decision(action="approve", plan=plan.digest(), by="policy")
         return None
@@ -69,7 +71,9 @@ def load_policy(path: Path) -> Policy:
             f"--approve {path}: not ask, not auto, and no policy file: {error.strerror}."
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"The policy {path} is not YAML: {' '.join(str(error).split())}.") from error
+        raise InputError(
+            f"The policy {path} is not YAML: {' '.join(str(error).split())}."
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -79,7 +83,10 @@ def load_policy(path: Path) -> Policy:
         ) from error
     for rule in policy.rules:
         if not any(fnmatchcase(stage, rule.stage) for stage in STAGES):
-            raise InputError(f"The policy {path}: no stage is called {rule.stage!r}.", f"Stages: {', '.join(STAGES)}.")
+            raise InputError(
+                f"The policy {path}: no stage is called {rule.stage!r}.",
+                f"Stages: {', '.join(STAGES)}.",
+            )
     return policy
 
 

@@ -23,16 +23,16 @@ class SpecPart(BaseModel):
 class SplitSpec(SpecPart):
     by: Literal["time", "capture", "flow", "row"] | None = None
     """What must not straddle the split; proposed when left out."""
-    test: float = Field(0.5, gt=0, lt=1)
+    test: float = Field(default=0.5, gt=0, lt=1)
     """Share of each class's groups on the test side."""
-    validation: float = Field(0.2, gt=0, lt=1)
+    validation: float = Field(default=0.2, gt=0, lt=1)
     """Share of the train side kept for early stopping and for choosing the model."""
 
 
 class SampleSpec(SpecPart):
     per_class: int = Field(ge=2)
     """Labelled rows drawn of each class; two at least, so that one can check the other."""
-    draws: int = Field(20, ge=2, le=1000)
+    draws: int = Field(default=20, ge=2, le=1000)
     """How many times; the spread over draws is the interval."""
 
 
@@ -63,9 +63,9 @@ class DataSpec(SpecPart):
 
 class RequirementsSpec(SpecPart):
     metric: Literal["macro_f1", "accuracy"] = "macro_f1"
-    target: float | None = Field(None, ge=0, le=1)
+    target: float | None = Field(default=None, ge=0, le=1)
     """What the chosen model must reach on the test side; asked for when left out."""
-    max_false_positive_rate: float | None = Field(None, ge=0, le=1)
+    max_false_positive_rate: float | None = Field(default=None, ge=0, le=1)
     """Tolerated share of false alarms at a recall of 0.9; asked for when left out."""
     benign: list[str] | None = None
     """Classes that mean "nothing to report"; asked for when left out."""
@@ -74,7 +74,7 @@ class RequirementsSpec(SpecPart):
 class DesignSpec(SpecPart):
     candidates: list[str] = Field(default_factory=lambda: ["baselines", "cnn"], min_length=1)
     """``baselines`` (the whole ladder), one of its models by name, or ``cnn``."""
-    epochs: int | None = Field(None, ge=1, le=10_000)
+    epochs: int | None = Field(default=None, ge=1, le=10_000)
     """Upper bound of the CNN's epochs; the planner's choice when left out."""
 
     @field_validator("candidates")
@@ -90,7 +90,7 @@ class DesignSpec(SpecPart):
 
 
 class BudgetSpec(SpecPart):
-    minutes: float | None = Field(None, gt=0)
+    minutes: float | None = Field(default=None, gt=0)
     """Wall clock of the steps, all together; no more is begun once they are spent."""
 
 
@@ -102,7 +102,7 @@ class Spec(SpecPart):
     requirements: RequirementsSpec = Field(default_factory=RequirementsSpec)
     design: DesignSpec = Field(default_factory=DesignSpec)
     budget: BudgetSpec = Field(default_factory=BudgetSpec)
-    seed: int = Field(0, ge=0, lt=2**32)
+    seed: int = Field(default=0, ge=0, lt=2**32)
 
 
 def load_spec(path: Path, changes: list[str] | None = None) -> Spec:
@@ -149,7 +149,9 @@ def expand(text: str | None, where: str) -> str | None:
     """
     if text is None:
         return None
-    filled = os.path.expanduser(os.path.expandvars(text))
+    filled = os.path.expandvars(text)
+    if filled.startswith("~"):
+        filled = str(Path(filled).expanduser())
     if missing := re.search(r"\$(\w+|\{[^}]*\})", filled):
         name = missing.group(1).strip("{}")
         raise InputError(
@@ -162,7 +164,9 @@ def expand(text: str | None, where: str) -> str | None:
 def _apply(content: dict[str, Any], change: str) -> None:
     key, equals, text = change.partition("=")
     if not equals or not key:
-        raise InputError(f"--set {change!r} is not key=value.", "Example: --set data.split.test=0.3")
+        raise InputError(
+            f"--set {change!r} is not key=value.", "Example: --set data.split.test=0.3"
+        )
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:

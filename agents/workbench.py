@@ -11,7 +11,7 @@ from agents.spec import Spec
 from agents.state import State, spent_minutes
 from pipelines.errors import NetloopError
 from pipelines.progress import Progress, silent
-from pipelines.store.events import EventLog
+from pipelines.store.events import EventLog, EventType
 from pipelines.store.run import RunFolder
 from tools.calls import call, check_params, estimate, inputs_of
 from tools.rates import Rates
@@ -40,7 +40,9 @@ class Workbench:
     def check_stop(self) -> None:
         """Raise Drained if the person asked to stop."""
         if self.stop.is_set():
-            raise Drained(f"Run {self.run.id} was interrupted.", f"Go on: netloop runs resume {self.run.id}")
+            raise Drained(
+                f"Run {self.run.id} was interrupted.", f"Go on: netloop runs resume {self.run.id}"
+            )
 
     def context(self, inputs: dict[str, str]) -> ToolContext:
         """What a tool may touch: this run's store and the given artefacts."""
@@ -63,7 +65,7 @@ class Workbench:
         except NetloopError as error:
             self.events.append("step.failed", tool=step.tool, error=str(error))
             raise
-        kind = "step.reused" if reused else "step.finished"
+        kind: EventType = "step.reused" if reused else "step.finished"
         self.events.append(kind, tool=step.tool, **result.model_dump(exclude={"work"}))
         return result
 
@@ -87,7 +89,9 @@ class Workbench:
             tool = find_tool(step.tool)
             params = check_params(tool, step.params).model_dump(mode="json")
             price = estimate(tool, params, everything)
-            steps.append(step.model_copy(update={"params": params, "risk": tool.risk, "estimate": price}))
+            steps.append(
+                step.model_copy(update={"params": params, "risk": tool.risk, "estimate": price})
+            )
         return plan.model_copy(update={"steps": steps})
 
     def evidence(self, stage: Stage, facts: dict[str, Any], state: State) -> Evidence:

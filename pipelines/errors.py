@@ -2,7 +2,7 @@
 
 
 class NetloopError(Exception):
-    """Something went wrong that a person can understand; the command line prints it without a traceback.
+    """Something went wrong that a person can understand; it is printed without a traceback.
 
     ``message`` says what and where in one sentence, ``mend`` what to do about it.
     """

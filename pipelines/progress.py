@@ -4,7 +4,7 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Called often and cheaply: ``progress("reading captures", done=12, total=22, unit="captures")``.
+    """Called often: ``progress("reading captures", done=12, total=22, unit="captures")``.
 
     ``total`` is None while it is unknown. A new ``what`` begins a new bar.
     """

@@ -31,7 +31,11 @@ def inputs_of(tool: ToolSpec[Any], artifacts: Mapping[str, str]) -> dict[str, st
     found: dict[str, str] = {}
     for need in tool.needs:
         name = need.removesuffix("?")
-        matching = {k: v for k, v in artifacts.items() if k == name or need.endswith("/") and k.startswith(need)}
+        matching = {
+            k: v
+            for k, v in artifacts.items()
+            if k == name or (need.endswith("/") and k.startswith(need))
+        }
         if not matching and not need.endswith("?"):
             raise NetloopError(f"{tool.name} needs {name!r}, which no earlier step has made.")
         found |= matching
@@ -49,7 +53,9 @@ def call_key(tool: ToolSpec[Any], params: Params, context: ToolContext) -> str:
     outside = [hash_file(path) for path in tool.reads(params)]
     inputs = sorted(context.inputs.items())
     values = params.model_dump(mode="json")
-    return hash_text(canonical_json([tool.name, tool.version, values, context.seed, inputs, outside]))
+    return hash_text(
+        canonical_json([tool.name, tool.version, values, context.seed, inputs, outside])
+    )
 
 
 def recall(calls: Path, key: str, context: ToolContext) -> ToolResult | None:

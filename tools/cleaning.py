@@ -1,7 +1,6 @@
 """Tools of the cleaning stage: filters with a quarantine, a proven split, the shortcut audit."""
 
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -11,13 +10,16 @@ from pipelines.store.files import canonical_json, write_atomic
 from tools.requirements import count_classes, no_cost
 from tools.spec import Estimate, Params, ToolContext, ToolResult, ToolSpec
 
+if TYPE_CHECKING:
+    from pipelines.datasets.cleaning import Filter
+
 # The worst ones are evidence enough; the artefact holds them all.
 MOST_REPLAYS = 20
 
 
 class FilterParams(Params):
     group: Literal["flow", "capture"] = Field(
-        "flow", description="The split group that a class must have at least two of"
+        default="flow", description="The split group that a class must have at least two of"
     )
 
 
@@ -29,8 +31,10 @@ class SplitParams(Params):
     by: Literal["time", "capture", "flow", "row", "fixed"] = Field(
         description="What is held out; fixed: the rows of a test source"
     )
-    test: float = Field(0.5, gt=0, lt=1, description="Share of each class's groups")
-    validation: float = Field(0.2, gt=0, lt=1, description="Share of each class's train groups")
+    test: float = Field(default=0.5, gt=0, lt=1, description="Share of each class's groups")
+    validation: float = Field(
+        default=0.2, gt=0, lt=1, description="Share of each class's train groups"
+    )
 
 
 class AuditParams(Params):
@@ -61,13 +65,20 @@ def _clean(params: CleanParams, context: ToolContext) -> ToolResult:
     from pipelines.store.rows import read_rows, write_rows
 
     rows = read_rows(context.artifact("rows"))
-    offered = {found.name: found for found in propose_filters(rows, params.group)}
+    offered: dict[str, Filter] = {
+        found.name: found for found in propose_filters(rows, params.group)
+    }
     if unknown := [name for name in params.filters if name not in offered]:
         raise InputError(
-            f"clean_rows: no filter is called {unknown[0]!r}.", f"Offered: {', '.join(offered) or 'none'}."
+            f"clean_rows: no filter is called {unknown[0]!r}.",
+            f"Offered: {', '.join(offered) or 'none'}.",
         )
     kept, quarantined = apply_filters(rows, [offered[name] for name in params.filters])
-    numbers = {"rows": kept.num_rows, "quarantined": quarantined.num_rows, "classes": count_classes(kept)}
+    numbers = {
+        "rows": kept.num_rows,
+        "quarantined": quarantined.num_rows,
+        "classes": count_classes(kept),
+    }
     artifacts = {
         "clean_rows": context.store.make(lambda folder: write_rows(folder, kept)),
         "quarantine": context.store.make(lambda folder: write_rows(folder, quarantined)),
@@ -84,7 +95,9 @@ def _split(params: SplitParams, context: ToolContext) -> ToolResult:
     artifacts = {}
     if params.by == "fixed":
         if "test_rows" not in context.inputs:
-            raise InputError("split_rows: by fixed needs rows of a test source.", "Set data.test in the spec.")
+            raise InputError(
+                "split_rows: by fixed needs rows of a test source.", "Set data.test in the spec."
+            )
         rows, split = fixed_split(
             rows, read_rows(context.artifact("test_rows")), params.validation, context.seed
         )
@@ -106,7 +119,11 @@ def _split(params: SplitParams, context: ToolContext) -> ToolResult:
 
 def _side_size(manifest: dict[str, Any], side: str) -> dict[str, Any]:
     classes = {name: size["rows"] for name, size in manifest["sizes"][side].items()}
-    return {"rows": sum(classes.values()), "groups": len(manifest["groups"][side]), "classes": classes}
+    return {
+        "rows": sum(classes.values()),
+        "groups": len(manifest["groups"][side]),
+        "classes": classes,
+    }
 
 
 def _audit(params: AuditParams, context: ToolContext) -> ToolResult:

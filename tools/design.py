@@ -1,5 +1,7 @@
-"""Tools of the design stage: train the ladder and the CNN, study few labels. None reads the test side
-but the few-label study, which chooses by folds within its own few rows."""
+"""Tools of the design stage: train the ladder and the CNN, study few labels.
+
+None reads the test side but the few-label study, which chooses by folds within its own few rows.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,14 +28,16 @@ class BaselineParams(TrainParams):
 
 
 class CnnParams(TrainParams):
-    epochs: int = Field(40, ge=1, le=10_000, description="At most; early stopping may end it sooner")
-    channels: int = Field(96, ge=4, le=2048, description="Width of the convolutions")
+    epochs: int = Field(
+        default=30, ge=1, le=10_000, description="At most; early stopping may end it sooner"
+    )
+    channels: int = Field(default=64, ge=4, le=2048, description="Width of the convolutions")
 
 
 class FewLabelParams(TrainParams):
     models: list[str] = Field(default_factory=lambda: list(MODELS), min_length=1)
-    per_class: int = Field(10, ge=1, description="Labelled rows drawn of each class")
-    draws: int = Field(20, ge=2, le=1000)
+    per_class: int = Field(default=10, ge=1, description="Labelled rows drawn of each class")
+    draws: int = Field(default=20, ge=2, le=1000)
 
 
 def split_sides(context: ToolContext, *sides: Any) -> Iterator[Any]:
@@ -123,7 +127,10 @@ def _few_labels(params: FewLabelParams, context: ToolContext) -> ToolResult:
         "few_labels": context.store.make(
             lambda folder: write_atomic(folder / "few_labels.json", canonical_json(values))
         ),
-        **{MODEL_PREFIX + name: _fit_on(first, name, params.masks, scores, context) for name in params.models},
+        **{
+            MODEL_PREFIX + name: _fit_on(first, name, params.masks, scores, context)
+            for name in params.models
+        },
     }
     numbers = {
         "validation": scores,

@@ -16,8 +16,14 @@ class LabParams(Params):
 def _make(params: LabParams, context: ToolContext) -> ToolResult:
     from pipelines.lab.lab import make_lab
 
-    report = make_lab(Path(params.out), seed=context.seed, size=params.size, progress=context.progress)
-    numbers = {"captures": report.captures, "packets": report.packets, "classes": report.conversations}
+    report = make_lab(
+        Path(params.out), seed=context.seed, size=params.size, progress=context.progress
+    )
+    numbers = {
+        "captures": report.captures,
+        "packets": report.packets,
+        "classes": report.conversations,
+    }
     return ToolResult(numbers=numbers, work=1.0)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 class EvaluateParams(Params):
     best: str = Field(description="The model that was chosen by validation")
-    recall: float = Field(0.9, gt=0, le=1, description="Where false positives are counted")
+    recall: float = Field(default=0.9, gt=0, le=1, description="Where false positives are counted")
 
 
 class PackageParams(Params):
@@ -35,7 +35,7 @@ class DetectParams(Params):
 
 
 class EvaluateDetectorParams(DetectParams):
-    label: str | None = Field(None, description="file, folder, a column, or a labels.csv")
+    label: str | None = Field(default=None, description="file, folder, a column, or a labels.csv")
 
 
 def _evaluate(params: EvaluateParams, context: ToolContext) -> ToolResult:
@@ -81,7 +81,9 @@ def _groups(test: Any, context: ToolContext) -> list[Any]:
 def model_row(name: str, found: Any, validation: dict[str, float]) -> dict[str, Any]:
     """One model of an evaluation as small numbers."""
     score = found.models[name].model_dump(mode="json")
-    alarms = [c["fpr_at_recall"] for c in score["per_class"].values() if c["fpr_at_recall"] is not None]
+    alarms = [
+        c["fpr_at_recall"] for c in score["per_class"].values() if c["fpr_at_recall"] is not None
+    ]
     return {
         "name": name,
         "macro_f1": score["macro_f1"],
@@ -107,7 +109,7 @@ def _package(params: PackageParams, context: ToolContext) -> ToolResult:
         )
     model = load_model(folders[params.model] / "model")
     info = _describe(params, folders[params.model] / "model", context)
-    digest = context.store.make(lambda folder: package(folder, model, info) and None)
+    digest = context.store.make(lambda folder: package(folder, model, info))
     numbers = {"model": params.model, "classes": model.classes, "benign": params.benign}
     return ToolResult(artifacts={"detector": digest}, numbers=numbers)
 
@@ -156,7 +158,9 @@ def _scores(model: str, context: ToolContext) -> "dict[str, Score]":
         study = json.loads((context.artifact("few_labels") / "few_labels.json").read_text())
         spread = study["models"][model]
         return {
-            name: Score(value=spread[name]["mean"], low=spread[name]["ci"][0], high=spread[name]["ci"][1])
+            name: Score(
+                value=spread[name]["mean"], low=spread[name]["ci"][0], high=spread[name]["ci"][1]
+            )
             for name in ("macro_f1", "accuracy")
         }
     return {}
@@ -174,7 +178,11 @@ def _detect(params: DetectParams, context: ToolContext) -> ToolResult:
     for record in detect(detector, Path(params.source), health=health, progress=context.progress):
         context.emit(eve_line(record) + "\n")
         labels[record["ml"]["label"]] += 1
-    numbers = {"rows": labels.total(), "labels": dict(labels), "health": [h.to_json() for h in health]}
+    numbers = {
+        "rows": labels.total(),
+        "labels": dict(labels),
+        "health": [h.to_json() for h in health],
+    }
     return ToolResult(numbers=numbers, work=float(sum(record.bytes for record in health)))
 
 

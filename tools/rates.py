@@ -1,4 +1,4 @@
-"""How fast each tool is: measured on this machine, or, before that, on the machine of the authors."""
+"""How fast each tool is: measured here, or, before that, on the machine of the authors."""
 
 import json
 from dataclasses import dataclass, field

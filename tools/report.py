@@ -35,7 +35,7 @@ def _write(params: ReportParams, context: ToolContext) -> ToolResult:
 
 
 class Story:
-    """A run's events, gathered: the last numbers and artefacts of each tool, the plans, the reviews."""
+    """A run's events, gathered: each tool's last numbers and artefacts, the plans, the reviews."""
 
     def __init__(self, events: Iterable[Event]) -> None:
         self.numbers: dict[str, dict[str, Any]] = {}
@@ -136,9 +136,7 @@ def _difference(tested: dict[str, Any], best: str | None) -> "data.PairedDiffere
     )
 
 
-def _data_card(
-    spec: dict[str, Any], story: Story, store: ArtifactStore
-) -> "data.DataCard | None":
+def _data_card(spec: dict[str, Any], story: Story, store: ArtifactStore) -> "data.DataCard | None":
     from pipelines.report import data
 
     imported = story.numbers.get("import_rows")
@@ -163,7 +161,9 @@ def _data_card(
 def _health(story: Story, store: ArtifactStore) -> "data.HealthSummary | None":
     from pipelines.report import data
 
-    folders = [store.path(story.artifacts[n]) for n in ("rows", "test_rows") if n in story.artifacts]
+    folders = [
+        store.path(story.artifacts[n]) for n in ("rows", "test_rows") if n in story.artifacts
+    ]
     records = [r for folder in folders for r in json.loads((folder / "health.json").read_text())]
     if not records:
         return None
@@ -214,7 +214,10 @@ def _audit(found: dict[str, Any] | None) -> "data.Audit | None":
         return None
     return data.Audit(
         rows=[
-            data.AuditRow(field=row["name"], **{key: row[key] for key in data.AuditRow.model_fields if key != "field"})
+            data.AuditRow(
+                field=row["name"],
+                **{key: row[key] for key in data.AuditRow.model_fields if key != "field"},
+            )
             for row in found["fields"]
         ],
         duplicates=[
@@ -318,7 +321,7 @@ def _limits(story: Story) -> list[str]:
             "time": "Tested on later traffic of the same networks; another network was not tried.",
             "capture": "Tested on captures never seen in training; another site was not tried.",
             "flow": "Tested on flows of the same captures: traffic of other days may differ.",
-            "fixed": "Tested on the source that you named; netloop cannot know how far it is from the first.",
+            "fixed": "Tested on the source that you named; its distance from the first is unknown.",
         }[split["by"]],
         "Confidence is not calibrated: read it as an order, not as a probability.",
         "A class that was never shown is given one of the known names.",

@@ -18,26 +18,34 @@ MEGABYTE = 1 << 20
 
 class InspectParams(Params):
     source: str = Field(description="A folder of captures, one capture, or a table")
-    label: str | None = Field(None, description="file, folder, a column, or a labels.csv")
-    columns: dict[str, Any] | None = Field(None, description="Column map of a table")
+    label: str | None = Field(default=None, description="file, folder, a column, or a labels.csv")
+    columns: dict[str, Any] | None = Field(default=None, description="Column map of a table")
 
 
 class RecordParams(Params):
     metric: Literal["macro_f1", "accuracy"] = "macro_f1"
-    target: float | None = Field(None, ge=0, le=1, description="What the chosen model must reach")
-    max_false_positive_rate: float | None = Field(None, ge=0, le=1, description="At a recall of 0.9")
+    target: float | None = Field(
+        default=None, ge=0, le=1, description="What the chosen model must reach"
+    )
+    max_false_positive_rate: float | None = Field(
+        None, ge=0, le=1, description="At a recall of 0.9"
+    )
     benign: list[str] = Field(default_factory=list, description="Classes with nothing to report")
 
 
 class ImportParams(InspectParams):
-    name: Literal["rows", "test_rows"] = Field("rows", description="What to call the rows")
+    name: Literal["rows", "test_rows"] = Field(default="rows", description="What to call the rows")
     label: str = Field(description="file, folder, a column, or a labels.csv")
     granularity: Literal["flow", "packet"] = "flow"
-    idle_seconds: float = Field(120, gt=0, description="A longer silence ends a flow")
-    active_seconds: float = Field(1800, gt=0, description="A longer flow is cut")
-    first_packets: int = Field(16, ge=1, le=256, description="Packets of a flow kept one by one")
-    payload_packets: int = Field(4, ge=1, le=64, description="Packets whose payload is kept")
-    payload_bytes: int = Field(64, ge=1, le=1500, description="Payload bytes kept of each")
+    idle_seconds: float = Field(default=120, gt=0, description="A longer silence ends a flow")
+    active_seconds: float = Field(default=1800, gt=0, description="A longer flow is cut")
+    first_packets: int = Field(
+        default=16, ge=1, le=256, description="Packets of a flow kept one by one"
+    )
+    payload_packets: int = Field(
+        default=4, ge=1, le=64, description="Packets whose payload is kept"
+    )
+    payload_bytes: int = Field(default=64, ge=1, le=1500, description="Payload bytes kept of each")
 
 
 def _describe(params: InspectParams) -> "SourceDescription":
@@ -125,7 +133,9 @@ def _health_totals(health: list[dict[str, Any]]) -> dict[str, Any]:
     for record in health:
         for reason, packets in record["skipped"].items():
             skipped[reason] = skipped.get(reason, 0) + packets
-    totals = {key: sum(record[key] for record in health) for key in ("bytes", "packets", "truncated")}
+    totals = {
+        key: sum(record[key] for record in health) for key in ("bytes", "packets", "truncated")
+    }
     return {**totals, "skipped": skipped, "corrupt": sum(record["corrupt"] for record in health)}
 
 

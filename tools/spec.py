@@ -24,10 +24,14 @@ class Params(BaseModel):
 class Estimate(BaseModel):
     """What a step will cost, from rates measured on this machine or, before that, from our own."""
 
-    rows: int | None = Field(None, description="Rows (flows, packets, records) it will work on")
-    minutes: float = Field(0.0, description="Wall-clock minutes")
-    memory_mb: int = Field(0, description="Peak memory in MB beyond the process itself")
-    measured: bool = Field(False, description="Whether the rate was measured on this machine")
+    rows: int | None = Field(
+        default=None, description="Rows (flows, packets, records) it will work on"
+    )
+    minutes: float = Field(default=0.0, description="Wall-clock minutes")
+    memory_mb: int = Field(default=0, description="Peak memory in MB beyond the process itself")
+    measured: bool = Field(
+        default=False, description="Whether the rate was measured on this machine"
+    )
 
 
 class ToolResult(BaseModel):
@@ -35,8 +39,8 @@ class ToolResult(BaseModel):
 
     artifacts: dict[str, str] = Field(default_factory=dict)
     numbers: dict[str, Any] = Field(default_factory=dict, description="Small, JSON, no traffic")
-    work: float = Field(0.0, description="Units of work done, as ``estimate`` counts them")
-    seconds: float = Field(0.0, description="Wall clock; never part of an artefact")
+    work: float = Field(default=0.0, description="Units of work done, as ``estimate`` counts them")
+    seconds: float = Field(default=0.0, description="Wall clock; never part of an artefact")
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class ToolContext:
     progress: Progress = silent
     rates: Rates = field(default_factory=Rates)
     run: RunFolder | None = None
-    emit: Callable[[str], None] = lambda line: None
+    emit: Callable[[str], object] = lambda line: None
 
     def artifact(self, name: str) -> Path:
         """The folder of the artefact that an earlier step left under ``name``."""

@@ -1,4 +1,4 @@
-"""Cleaning: which rows stay, how train and test are kept apart, and whether a shortcut gives them away."""
+"""Cleaning: which rows stay, how sides are kept apart, whether a shortcut gives the label away."""
 
 from typing import Any
 
@@ -15,11 +15,19 @@ def _facts(bench: Workbench, state: State) -> dict[str, Any]:
 
 def _review(bench: Workbench, state: State) -> Review:
     split, audit = state["numbers"]["split_rows"], state["numbers"]["audit_shortcuts"]
-    findings = [f"{split['groups_on_two_sides']} of {split['groups']:,} split groups are on two sides."]
+    findings = [
+        f"{split['groups_on_two_sides']} of {split['groups']:,} split groups are on two sides."
+    ]
     if split["groups_on_two_sides"]:
         return Review(passed=False, findings=[*findings, "Split again."], back_to="cleaning")
     findings += split["warnings"]
-    open_groups = sorted({row["group"] for row in audit["fields"] if row["verdict"] == "shortcut" and not row["masked"]})
+    open_groups = sorted(
+        {
+            row["group"]
+            for row in audit["fields"]
+            if row["verdict"] == "shortcut" and not row["masked"]
+        }
+    )
     identifiers = [group for group in open_groups if group in DEFAULT_MASKS]
     if identifiers and bench.spec.data.masks is None:
         findings.append(f"Identifiers give the label away: mask {', '.join(identifiers)}.")

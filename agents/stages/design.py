@@ -10,7 +10,10 @@ MOST_TRIALS = 2
 
 
 def _facts(bench: Workbench, state: State) -> dict[str, Any]:
-    return {"split": state["numbers"]["split_rows"]["sizes"], "trials": len(versions_of(state, "design"))}
+    return {
+        "split": state["numbers"]["split_rows"]["sizes"],
+        "trials": len(versions_of(state, "design")),
+    }
 
 
 def validation_scores(state: State) -> dict[str, float]:

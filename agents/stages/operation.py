@@ -21,7 +21,10 @@ def _review(bench: Workbench, state: State) -> Review:
     if target is not None:
         passed = reached >= target
         verb = "reaches" if passed else "misses"
-        findings.append(f"{best['name']} {verb} the target: {wanted['metric']} {reached:.3f}, wanted {target:g}.")
+        findings.append(
+            f"{best['name']} {verb} the target: "
+            f"{wanted['metric']} {reached:.3f}, wanted {target:g}."
+        )
     limit, alarms = wanted["max_false_positive_rate"], best.get("false_positive_rate")
     if limit is not None and alarms is not None and alarms > limit:
         passed = False

@@ -1,4 +1,4 @@
-"""The ``netloop`` command: its sub-commands, and the border where every error becomes a sentence."""
+"""The ``netloop`` command: its sub-commands, and where every error becomes a sentence."""
 
 import io
 import os
@@ -15,8 +15,8 @@ from pipelines.visible import visible
 
 app = typer.Typer(
     name="netloop",
-    help="From a sentence to a traffic detector that can be trusted: five stages, each one proposed, "
-    "approved, run and checked.",
+    help="From a sentence to a traffic detector that can be trusted: five stages, each one "
+    "proposed, approved, run and checked.",
     epilog="Begin: netloop lab lab && netloop run examples/quickstart.yaml --approve ask",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -122,7 +122,9 @@ def lab(
 
     with RichProgress() as progress:
         made = Direct(workspace, seed, progress).call("make_lab", out=str(out), size=size)
-    sys.stdout.write(f"{made['packets']:,} packets of synthetic traffic in {made['captures']} captures: {out}\n")
+    sys.stdout.write(
+        f"{made['packets']:,} packets of synthetic traffic in {made['captures']} captures: {out}\n"
+    )
 
 
 def mask_list(text: str | None) -> list[str]:
@@ -134,7 +136,9 @@ def mask_list(text: str | None) -> list[str]:
 
     if text is None:
         return list(DEFAULT_MASKS)
-    return list(check_masks([name for name in map(str.strip, text.split(",")) if name not in ("", "none")]))
+    return list(
+        check_masks([name for name in map(str.strip, text.split(",")) if name not in ("", "none")])
+    )
 
 
 def _print(result: dict[str, Any], as_json: bool, render: Any) -> None:

@@ -60,7 +60,11 @@ def _packages() -> Iterator[Finding]:
             yield False, f"{name} is missing", mend
             continue
         parts = tuple(int(p) for p in found.split("+")[0].split(".")[:3] if p.isdigit())
-        yield parts >= floor, f"{name} {found}", f"It must be {'.'.join(map(str, floor))} or newer. {mend}"
+        yield (
+            parts >= floor,
+            f"{name} {found}",
+            f"It must be {'.'.join(map(str, floor))} or newer. {mend}",
+        )
 
 
 def _shadows() -> Iterator[Finding]:
@@ -91,12 +95,11 @@ def _machine() -> Iterator[Finding]:
     from agents.workbench import this_machine
 
     machine = this_machine()
-    yield True, f"{machine.cores} cores, {machine.memory_mb:,} MB, {machine.gpu or 'no GPU (none is needed)'}", ""
+    gpu = machine.gpu or "no GPU (none is needed)"
+    yield True, f"{machine.cores} cores, {machine.memory_mb:,} MB, {gpu}", ""
 
 
 def _model() -> Iterator[Finding]:
     """Which planner would run. The key itself is never read here."""
     key = "set" if os.environ.get("OPENAI_API_KEY") else "not set"
     yield True, f"planner: rules, no language model (OPENAI_API_KEY is {key})", ""
-
-

@@ -30,7 +30,9 @@ train_app = typer.Typer(
 Out = Annotated[
     Path | None, typer.Option("--out", help="Where to put the detector; nowhere if left out.")
 ]
-Detector = Annotated[str, typer.Argument(metavar="MODEL", help="A detector's folder, or a run's id.")]
+Detector = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A detector's folder, or a run's id.")
+]
 
 
 @train_app.command()
@@ -62,7 +64,7 @@ def cnn(
     test: TestShare = 0.5,
     masks: Masks = None,
     granularity: Granularity = "flow",
-    epochs: Annotated[int, typer.Option("--epochs", help="At most; it may stop sooner.")] = 40,
+    epochs: Annotated[int, typer.Option("--epochs", help="At most; it may stop sooner.")] = 30,
     seed: Seed = 0,
     out: Out = None,
     as_json: Json = False,
@@ -73,7 +75,9 @@ def cnn(
     Example: netloop train cnn captures/ --label file --epochs 20 --out detector
     """
     setting = {"source": source, "label": label, "granularity": granularity, "by": by, "test": test}
-    _train("train_cnn", {"epochs": epochs}, setting, mask_list(masks), seed, out, as_json, workspace)
+    _train(
+        "train_cnn", {"epochs": epochs}, setting, mask_list(masks), seed, out, as_json, workspace
+    )
 
 
 def evaluate(
@@ -112,6 +116,7 @@ def detect(
     """
     from agents.terminal.progress import RichProgress
     from pipelines.progress import silent
+    from pipelines.store.artifacts import ArtifactStore
     from tools.registry import find_tool
     from tools.spec import ToolContext
 
@@ -119,7 +124,7 @@ def detect(
     folder = find_detector(detector, workspace)
     with RichProgress() as progress:
         context = ToolContext(
-            store=None,
+            store=ArtifactStore(workspace / "artifacts"),
             progress=silent if sys.stdout.isatty() else progress,
             emit=sys.stdout.write,
         )
@@ -135,12 +140,16 @@ def find_detector(name: str, workspace: Path) -> Path:
     if Path(name).is_dir():
         return Path(name)
     if name != "last" and not RUN_ID.fullmatch(name):
-        raise InputError(f"There is no detector folder {name!r}.", "Give a folder, a run's id, or last.")
+        raise InputError(
+            f"There is no detector folder {name!r}.", "Give a folder, a run's id, or last."
+        )
     run = find_run(name, workspace)
     with opened(run, workspace) as life_cycle:
         digest = life_cycle.state().get("artifacts", {}).get("detector")
     if digest is None:
-        raise InputError(f"Run {run.id} has packed no detector yet.", f"Go on: netloop runs resume {run.id}")
+        raise InputError(
+            f"Run {run.id} has packed no detector yet.", f"Go on: netloop runs resume {run.id}"
+        )
     return Path(run.store.path(digest))
 
 

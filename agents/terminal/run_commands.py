@@ -101,10 +101,14 @@ def _ask_data(prompt: "Prompt") -> dict[str, str]:
         if not proposed and not Path(source).exists():
             continue
         label = prompt(
-            f"Where does the class come from: file, folder, a column, a labels.csv? [{visible(proposed)}]\n> "
+            "Where does the class come from: file, folder, a column, a labels.csv?"
+            f" [{visible(proposed)}]\n> "
         ).strip()
         try:
-            return {"source": source, "label": describe_source(Path(source), label or proposed).label}
+            return {
+                "source": source,
+                "label": describe_source(Path(source), label or proposed).label,
+            }
         except InputError as error:
             sys.stderr.write(f"{visible(str(error), 1000)}\n")
 

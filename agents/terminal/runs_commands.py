@@ -84,7 +84,9 @@ def approve(
     run: Run,
     answers: Annotated[
         list[str] | None,
-        typer.Option("--answer", help="step.parameter=value: the answer to a question of the plan."),
+        typer.Option(
+            "--answer", help="step.parameter=value: the answer to a question of the plan."
+        ),
     ] = None,
     note: Note = "",
     as_json: Json = False,
@@ -183,7 +185,9 @@ def _decide(run: str, workspace: Path, as_json: bool, **parts: Any) -> None:
 
     code = walk(folder, workspace, _after(folder.read()["approve"]), as_json, first)
     if not answered:
-        raise NetloopError(f"Run {folder.id} has no plan that waits.", "See: netloop runs show last")
+        raise NetloopError(
+            f"Run {folder.id} has no plan that waits.", "See: netloop runs show last"
+        )
     raise typer.Exit(code)
 
 

@@ -27,7 +27,9 @@ Prompt = Callable[[str], str]
 Decide = Callable[[Plan], Decision | None]
 
 
-def walk(run: RunFolder, workspace: Path, approve: str, as_json: bool, first: Decide | None = None) -> int:
+def walk(
+    run: RunFolder, workspace: Path, approve: str, as_json: bool, first: Decide | None = None
+) -> int:
     """Take a run as far as decisions allow; print what it found; return the exit code.
 
     ``approve`` is ask, auto or the path of a policy; ``first`` answers the plan that waits now,
@@ -51,7 +53,9 @@ def walk(run: RunFolder, workspace: Path, approve: str, as_json: bool, first: De
     return EXIT_CODES[output.status]
 
 
-def chooser(approve: str, life_cycle: LifeCycle, console: Console, progress: RichProgress) -> Decide:
+def chooser(
+    approve: str, life_cycle: LifeCycle, console: Console, progress: RichProgress
+) -> Decide:
     """Who answers plans: everything is approved, a policy, a person at this terminal, or nobody."""
     if approve == "auto":
         return approve_all

@@ -1,6 +1,5 @@
 """Artefacts: folders named by the hash of what they hold, made whole or not at all."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from pipelines.store.files import hash_folder, scratch_folder
 
 
 class ArtifactStore:
-    """Content-addressed folders below ``root``. Two runs that make the same thing share its name."""
+    """Folders below ``root``, named by their content: what is equal has one name."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -28,7 +27,7 @@ class ArtifactStore:
         """Whether the artefact is there."""
         return (self.root / digest).is_dir()
 
-    def make(self, fill: Callable[[Path], None]) -> str:
+    def make(self, fill: Callable[[Path], object]) -> str:
         """Let ``fill`` write into a new folder, move it into place, return its content hash."""
         self.root.mkdir(parents=True, exist_ok=True)
         with scratch_folder(self.root) as parent:
@@ -37,5 +36,5 @@ class ArtifactStore:
             fill(folder)
             digest = hash_folder(folder)
             if not self.has(digest):
-                os.rename(folder, self.root / digest)
+                folder.rename(self.root / digest)
         return digest

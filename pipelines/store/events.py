@@ -55,7 +55,8 @@ class EventLog:
 
     def _close_torn_line(self) -> None:
         """A kill can cut the last line: end it, so that the next event starts on its own."""
-        if self.path.exists() and (content := self.path.read_bytes()) and not content.endswith(b"\n"):
+        content = self.path.read_bytes() if self.path.exists() else b""
+        if content and not content.endswith(b"\n"):
             with self.path.open("ab") as file:
                 file.write(b"\n")
 

@@ -32,8 +32,8 @@ def write_atomic(path: Path, data: bytes | str) -> None:
 
 @contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
-    """A folder beside its later home, so that one rename moves it there; gone if nobody moved it."""
-    with tempfile.TemporaryDirectory(dir=parent, prefix=".making-", ignore_cleanup_errors=True) as name:
+    """A folder beside its later home, so that one rename moves it; gone if nobody moved it."""
+    with tempfile.TemporaryDirectory(dir=parent, prefix=".making-") as name:
         yield Path(name)
 
 
@@ -42,7 +42,7 @@ def canonical_json(value: Any) -> str:
 
     Raises ValueError for NaN and infinities, which JSON cannot say.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def hash_text(text: str) -> str:

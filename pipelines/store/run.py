@@ -54,7 +54,9 @@ class RunFolder:
         if not RUN_ID.fullmatch(name) or not (run.path / "run.json").is_file():
             known = [other.id for other in cls.all(workspace)]
             last = f"The newest is {known[-1]}." if known else "There are no runs yet."
-            raise InputError(f"There is no run {name!r} in {workspace}.", f"{last} See: netloop runs list")
+            raise InputError(
+                f"There is no run {name!r} in {workspace}.", f"{last} See: netloop runs list"
+            )
         return run
 
     @classmethod

@@ -54,7 +54,9 @@ def answers(*actions: Callable[[Plan], Decision | None] | str) -> Callable[[Plan
         if not waiting:
             return None
         action = waiting.pop(0)
-        return Decision(action=action, plan=plan.digest()) if isinstance(action, str) else action(plan)  # type: ignore[arg-type]
+        return (
+            Decision(action=action, plan=plan.digest()) if isinstance(action, str) else action(plan)
+        )  # type: ignore[arg-type]
 
     return decide
 
@@ -132,7 +134,9 @@ def test_exactly_the_approved_steps_ran(start: Callable[..., Any]) -> None:
 
 def test_a_rejection_comes_back_changed_with_the_difference(start: Callable[..., Any]) -> None:
     def refuse(plan: Plan) -> Decision:
-        return Decision(action="reject", plan=plan.digest(), note="split by time please, 30% for test")
+        return Decision(
+            action="reject", plan=plan.digest(), note="split by time please, 30% for test"
+        )
 
     with start() as life_cycle:
         life_cycle.advance(answers("approve", refuse))
@@ -143,7 +147,9 @@ def test_a_rejection_comes_back_changed_with_the_difference(start: Callable[...,
         assert "split_rows" not in [e["tool"] for e in events(life_cycle, "step.started")]
 
 
-def test_a_rejection_that_rules_cannot_read_still_changes_the_plan(start: Callable[..., Any]) -> None:
+def test_a_rejection_that_rules_cannot_read_still_changes_the_plan(
+    start: Callable[..., Any],
+) -> None:
     def refuse(plan: Plan) -> Decision:
         return Decision(action="reject", plan=plan.digest(), note="hmm, no")
 
@@ -241,7 +247,9 @@ def test_a_decision_about_another_plan_is_refused(start: Callable[..., Any]) -> 
         assert pending(life_cycle).stage == "requirements"
 
 
-def test_the_graph_itself_asks_again_for_a_decision_about_another_plan(start: Callable[..., Any]) -> None:
+def test_the_graph_itself_asks_again_for_a_decision_about_another_plan(
+    start: Callable[..., Any],
+) -> None:
     from langgraph.types import Command
 
     with start() as life_cycle:
@@ -321,7 +329,9 @@ def test_a_spent_budget_ends_the_run_before_the_next_step(start: Callable[..., A
     assert len(ran) < 4
 
 
-def test_identifiers_that_were_unmasked_by_an_edit_send_cleaning_back(start: Callable[..., Any], tmp_path: Path) -> None:
+def test_identifiers_that_were_unmasked_by_an_edit_send_cleaning_back(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
     """A review in code sends the run back; the next plan masks what gave the label away."""
     lines = ["host,noise,kind"] + [f"{n % 2},{n * 7 % 13},{'ab'[n % 2]}" for n in range(200)]
     (tmp_path / "hosts.csv").write_text("\n".join(lines))
@@ -374,11 +384,14 @@ def test_the_state_survives_a_new_process(tmp_path: Path, spec: MakeSpec) -> Non
         from agents.life_cycle import opened
         from agents.policy import approve_all
         from pipelines.store.run import RunFolder
-        with opened(RunFolder.open(Path({str(tmp_path)!r}), {run.id!r}), Path({str(tmp_path)!r})) as it:
+        workspace = Path({str(tmp_path)!r})
+        with opened(RunFolder.open(workspace, {run.id!r}), workspace) as it:
             assert it.pending().stage == "augmentation"
             print(it.advance(approve_all))
     """
-    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True
+    )
     assert ended.stdout.strip() == "done", ended.stderr
     with opened(run, tmp_path) as life_cycle:
         after = life_cycle.state()
@@ -386,8 +399,12 @@ def test_the_state_survives_a_new_process(tmp_path: Path, spec: MakeSpec) -> Non
     assert all(isinstance(record, PlanRecord) for record in after["history"].values())
 
 
-@pytest.mark.parametrize("tool", ["import_rows", "split_rows", "train_baselines", "package_detector"])
-def test_kill_9_inside_a_step_repeats_that_step_only(tmp_path: Path, spec: MakeSpec, tool: str) -> None:
+@pytest.mark.parametrize(
+    "tool", ["import_rows", "split_rows", "train_baselines", "package_detector"]
+)
+def test_kill_9_inside_a_step_repeats_that_step_only(
+    tmp_path: Path, spec: MakeSpec, tool: str
+) -> None:
     run = create_run(tmp_path, spec(), "auto")
     script = f"""
         import os, signal
@@ -402,7 +419,8 @@ def test_kill_9_inside_a_step_repeats_that_step_only(tmp_path: Path, spec: MakeS
                 os.kill(os.getpid(), signal.SIGKILL)
             return real(tool, *rest)
         workbench.call = dying
-        with opened(RunFolder.open(Path({str(tmp_path)!r}), {run.id!r}), Path({str(tmp_path)!r})) as it:
+        workspace = Path({str(tmp_path)!r})
+        with opened(RunFolder.open(workspace, {run.id!r}), workspace) as it:
             it.advance(approve_all)
     """
     ended = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True)
@@ -417,7 +435,9 @@ def test_kill_9_inside_a_step_repeats_that_step_only(tmp_path: Path, spec: MakeS
     assert len(again) == len(set(again)), "no finished step was repeated"
 
 
-def test_a_repeated_call_with_the_same_inputs_is_taken_from_the_store(tmp_path: Path, spec: MakeSpec) -> None:
+def test_a_repeated_call_with_the_same_inputs_is_taken_from_the_store(
+    tmp_path: Path, spec: MakeSpec
+) -> None:
     """The stage goes back, the same parameters come again: the work is not done twice."""
 
     def edit(plan: Plan) -> Decision:
@@ -455,7 +475,9 @@ def test_the_folder_is_private(tmp_path: Path, spec: MakeSpec) -> None:
     assert run.checkpoints.stat().st_mode & 0o777 == 0o600
 
 
-def test_no_secret_is_written(tmp_path: Path, spec: MakeSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_secret_is_written(
+    tmp_path: Path, spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0451")
     with opened(create_run(tmp_path, spec(), "auto"), tmp_path) as life_cycle:
         life_cycle.advance(approve_all)
@@ -471,5 +493,7 @@ def test_strict_msgpack_is_on() -> None:
 def test_events_are_numbered_without_gaps(start: Callable[..., Any]) -> None:
     with start() as life_cycle:
         life_cycle.advance(approve_all)
-        numbers = [json.loads(line)["seq"] for line in life_cycle.run.events.read_text().splitlines()]
+        numbers = [
+            json.loads(line)["seq"] for line in life_cycle.run.events.read_text().splitlines()
+        ]
     assert numbers == list(range(len(numbers)))

@@ -92,7 +92,10 @@ def test_an_unknown_key_below_an_optional_part(path: Path) -> None:
     [
         ("goal: find scans\n", "data: field required"),
         ("goal: find scans\ndata: {source: x, split: {test: 1.5}}\n", "data.split.test"),
-        ("goal: find scans\ndata: {source: x}\nrequirements: {target: 90}\n", "requirements.target"),
+        (
+            "goal: find scans\ndata: {source: x}\nrequirements: {target: 90}\n",
+            "requirements.target",
+        ),
         ("goal: find scans\ndata: {source: x}\nbudget: {minutes: 0}\n", "budget.minutes"),
         ("goal: find scans\ndata: {source: x, granularity: byte}\n", "data.granularity"),
         ("goal: x\ndata: {source: x}\n", "goal"),
@@ -117,7 +120,9 @@ def test_a_spec_that_is_binary(tmp_path: Path) -> None:
 
 
 def test_yaml_cannot_make_objects(path: Path) -> None:
-    said = refused(path, "goal: !!python/object/apply:os.system ['touch /tmp/owned']\ndata: {source: x}\n")
+    said = refused(
+        path, "goal: !!python/object/apply:os.system ['touch /tmp/owned']\ndata: {source: x}\n"
+    )
     assert "not YAML" in said
 
 
@@ -152,4 +157,6 @@ def test_every_example_is_valid(example: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_spec_survives_json(path: Path) -> None:
     spec = load_spec(path)
     assert Spec.model_validate_json(spec.model_dump_json()) == spec
-    assert yaml.safe_load(yaml.safe_dump(spec.model_dump(mode="json"))) == spec.model_dump(mode="json")
+    assert yaml.safe_load(yaml.safe_dump(spec.model_dump(mode="json"))) == spec.model_dump(
+        mode="json"
+    )

@@ -18,7 +18,9 @@ class CopyParams(Params):
     times: int = 1
 
 
-def make_tool(runs: list[CopyParams], version: int = 1, repeatable: bool = True) -> ToolSpec[CopyParams]:
+def make_tool(
+    runs: list[CopyParams], version: int = 1, repeatable: bool = True
+) -> ToolSpec[CopyParams]:
     """A tool that copies a file into an artefact and counts how often it really ran."""
 
     def run(params: CopyParams, context: ToolContext) -> ToolResult:
@@ -52,7 +54,9 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-def test_an_equal_call_is_taken_from_the_store(tmp_path: Path, context: ToolContext, source: Path) -> None:
+def test_an_equal_call_is_taken_from_the_store(
+    tmp_path: Path, context: ToolContext, source: Path
+) -> None:
     runs: list[CopyParams] = []
     tool = make_tool(runs)
     first = call(tool, {"path": str(source)}, context, tmp_path / "calls")
@@ -63,7 +67,9 @@ def test_an_equal_call_is_taken_from_the_store(tmp_path: Path, context: ToolCont
 
 
 @pytest.mark.parametrize("change", ["content", "parameter", "seed", "input", "version", "lost"])
-def test_what_makes_a_call_another_one(tmp_path: Path, context: ToolContext, source: Path, change: str) -> None:
+def test_what_makes_a_call_another_one(
+    tmp_path: Path, context: ToolContext, source: Path, change: str
+) -> None:
     runs: list[CopyParams] = []
     params = {"path": str(source), "times": 1}
     result, _ = call(make_tool(runs), params, context, tmp_path / "calls")
@@ -85,7 +91,9 @@ def test_what_makes_a_call_another_one(tmp_path: Path, context: ToolContext, sou
     assert len(runs) == 2
 
 
-def test_a_tool_that_is_not_repeatable_always_runs(tmp_path: Path, context: ToolContext, source: Path) -> None:
+def test_a_tool_that_is_not_repeatable_always_runs(
+    tmp_path: Path, context: ToolContext, source: Path
+) -> None:
     runs: list[CopyParams] = []
     for _ in range(2):
         call(make_tool(runs, repeatable=False), {"path": str(source)}, context, tmp_path / "calls")
@@ -95,7 +103,11 @@ def test_a_tool_that_is_not_repeatable_always_runs(tmp_path: Path, context: Tool
 
 @pytest.mark.parametrize(
     ("params", "said"),
-    [({}, "path: field required"), ({"path": "x", "tmies": 2}, "tmies"), ({"path": "x", "times": "two"}, "times")],
+    [
+        ({}, "path: field required"),
+        ({"path": "x", "tmies": 2}, "tmies"),
+        ({"path": "x", "times": "two"}, "times"),
+    ],
 )
 def test_bad_parameters_are_named(params: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=said) as caught:
@@ -112,7 +124,12 @@ def test_a_failing_tool_leaves_nothing_behind(tmp_path: Path, context: ToolConte
 def test_what_a_tool_needs_is_found_or_named() -> None:
     artifacts = {"rows": "1", "split": "2", "split_rows": "3", "model/cnn": "4", "model/knn": "5"}
     assert inputs_of(TOOLS["audit_shortcuts"], artifacts) == {"split": "2", "split_rows": "3"}
-    assert set(inputs_of(TOOLS["evaluate_models"], artifacts)) == {"split", "split_rows", "model/cnn", "model/knn"}
+    assert set(inputs_of(TOOLS["evaluate_models"], artifacts)) == {
+        "split",
+        "split_rows",
+        "model/cnn",
+        "model/knn",
+    }
     with pytest.raises(NetloopError, match="'clean_rows', which no earlier step"):
         inputs_of(TOOLS["split_rows"], artifacts)
 

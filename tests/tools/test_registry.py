@@ -35,7 +35,10 @@ def test_parameters_have_a_closed_json_schema(tool: ToolSpec[Params]) -> None:
     schema = tool.params.model_json_schema()
     assert schema["type"] == "object"
     assert schema["additionalProperties"] is False
-    assert all(part.get("type") or part.get("anyOf") or part.get("enum") for part in schema.get("properties", {}).values())
+    assert all(
+        part.get("type") or part.get("anyOf") or part.get("enum")
+        for part in schema.get("properties", {}).values()
+    )
 
 
 def test_what_a_tool_needs_some_tool_makes() -> None:

@@ -15,14 +15,16 @@ def propose(evidence: Evidence) -> Plan:
     sample = evidence.spec.data.sample
     if sample is not None:
         reason = (
-            f"The study is about {sample.per_class} real rows a class; on public tables as many real"
-            " rows again gain more than synthetic ones."
+            f"The study is about {sample.per_class} real rows a class; on public tables as many "
+            "real rows again gain more than synthetic ones."
         )
     elif few:
         names = ", ".join(f"{name} ({count})" for name, count in sorted(few.items())[:5])
-        reason = f"Label more rows of {names} instead: real rows gain more, and none of them is wrong."
+        reason = (
+            f"Label more rows of {names} instead: real rows gain more, and none of them is wrong."
+        )
     else:
-        reason = f"Every class has at least {min(rows.values())} rows to learn from; class weights do the rest."
+        reason = f"Every class has {min(rows.values())} rows or more; class weights do the rest."
     return Plan(stage="augmentation", planner=RULES, summary=f"None. {reason}")
 
 

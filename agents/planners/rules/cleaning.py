@@ -15,7 +15,11 @@ def propose(evidence: Evidence) -> Plan:
     spec, filters = evidence.spec, evidence.facts["filters"]
     taken = [f for f in filters if f["recommended"]]
     masks = list(DEFAULT_MASKS if spec.data.masks is None else spec.data.masks)
-    why_masks = "they name hosts and moments, not behaviour" if spec.data.masks is None else "set in the spec"
+    why_masks = (
+        "they name hosts and moments, not behaviour"
+        if spec.data.masks is None
+        else "set in the spec"
+    )
     by, why_by = _split(evidence)
     return Plan(
         stage="cleaning",
@@ -31,7 +35,10 @@ def propose(evidence: Evidence) -> Plan:
                 "split_rows",
                 by=(by, why_by),
                 test=(spec.data.split.test, "set in the spec or its default"),
-                validation=(spec.data.split.validation, "of the train side, to choose and to stop by"),
+                validation=(
+                    spec.data.split.validation,
+                    "of the train side, to choose and to stop by",
+                ),
             ),
             step("audit_shortcuts", masks=(masks, why_masks)),
         ],
@@ -42,15 +49,19 @@ def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
     """The plan with the filters, split or masks that the feedback asks for."""
     wishes, why = read_note(feedback.note), f"asked for: {feedback.note.strip()}"
     masks = set(param(plan, "audit_shortcuts", "masks"))
-    named = {f["name"] for f in evidence.facts["filters"] if f["name"].replace("_", " ") in feedback.note.lower().replace("_", " ")}
+    named = {
+        f["name"]
+        for f in evidence.facts["filters"]
+        if f["name"].replace("_", " ") in feedback.note.lower().replace("_", " ")
+    }
     changed = plan
     if wishes.split_by:
         changed = with_params(changed, "split_rows", by=(wishes.split_by, why))
     if wishes.test_share:
         changed = with_params(changed, "split_rows", test=(wishes.test_share, why))
-    if new := (masks | wishes.mask) - wishes.unmask:
-        if new != masks:
-            changed = with_params(changed, "audit_shortcuts", masks=(sorted(new), why))
+    wanted_masks = (masks | wishes.mask) - wishes.unmask
+    if wanted_masks != masks:
+        changed = with_params(changed, "audit_shortcuts", masks=(sorted(wanted_masks), why))
     filters = set(param(plan, "clean_rows", "filters"))
     wanted = set() if wishes.keep_rows else filters ^ named if named else filters
     if wanted != filters:
@@ -66,8 +77,11 @@ def _alternative(evidence: Evidence, plan: Plan, why: str) -> Plan:
     by = param(plan, "split_rows", "by")
     other = order[(order.index(by) + 1) % len(order)] if by in order else order[0]
     changed = with_params(plan, "split_rows", by=(other, f"the next split, {why}"))
-    return summarised(changed, f"I read no change in your words, so I propose to split by {other}. "
-                               "You can also edit single parameters.")
+    return summarised(
+        changed,
+        f"I read no change in your words, so I propose to split by {other}. "
+        "You can also edit single parameters.",
+    )
 
 
 def _split(evidence: Evidence) -> tuple[str, str]:

@@ -9,9 +9,8 @@ from agents.planners.rules.plans import RULES, param, step, summarised, with_par
 from agents.state import Feedback
 from pipelines.models.registry import BASELINES
 
-DEFAULT_EPOCHS = 40
+DEFAULT_EPOCHS = 30
 FEWEST_EPOCHS = 3
-CNN_SHARE_OF_BUDGET = 0.6
 
 
 def propose(evidence: Evidence) -> Plan:
@@ -60,7 +59,10 @@ def _few_labels(evidence: Evidence, models: list[str], masks: list[str]) -> Plan
         draws=(sample.draws, "set in the spec: the spread over draws is the interval"),
         masks=(masks, "as audited"),
     )
-    summary = f"Draw {sample.per_class} rows of each class {sample.draws} times, fit {len(models)} models on each draw."
+    summary = (
+        f"Draw {sample.per_class} rows of each class {sample.draws} times, "
+        f"fit {len(models)} models on each draw."
+    )
     return Plan(stage="design", planner=RULES, summary=summary, steps=[study])
 
 
@@ -86,12 +88,23 @@ def _bigger_cnn(plan: Plan, why: str) -> Plan:
     channels = param(plan, "train_cnn", "channels")
     epochs = param(plan, "train_cnn", "epochs")
     changed = without_tool(plan, "train_baselines")
-    changed = with_params(changed, "train_cnn", channels=(channels * 2, why), epochs=(epochs * 2, why))
-    return summarised(changed, "The last trial missed the target on validation: twice the width, twice the epochs.")
+    changed = with_params(
+        changed, "train_cnn", channels=(channels * 2, why), epochs=(epochs * 2, why)
+    )
+    return summarised(
+        changed,
+        "The last trial missed the target on validation: twice the width, twice the epochs.",
+    )
 
 
 def _with_candidates(evidence: Evidence, plan: Plan, wishes: Wishes, why: str) -> Plan:
-    now = [*(param(plan, "train_baselines", "models") or param(plan, "study_few_labels", "models") or [])]
+    now = [
+        *(
+            param(plan, "train_baselines", "models")
+            or param(plan, "study_few_labels", "models")
+            or []
+        )
+    ]
     if any(s.tool == "train_cnn" for s in plan.steps):
         now.append("cnn")
     wanted = _wanted(now, wishes)
@@ -108,13 +121,17 @@ def _with_candidates(evidence: Evidence, plan: Plan, wishes: Wishes, why: str) -
         steps[-1].reasons["models"] = why
     if cnn:
         steps.append(old.get("train_cnn") or _cnn(evidence, masks))
-    return plan.model_copy(update={"steps": steps, "summary": f"Train {', '.join(wanted)}; choose by validation."})
+    return plan.model_copy(
+        update={"steps": steps, "summary": f"Train {', '.join(wanted)}; choose by validation."}
+    )
 
 
 def _wanted(now: list[str], wishes: Wishes) -> list[str]:
     every = [*BASELINES, "cnn"]
     if wishes.only:
-        return [n for n in every if n in wishes.only or ("baselines" in wishes.only and n in BASELINES)]
+        return [
+            n for n in every if n in wishes.only or ("baselines" in wishes.only and n in BASELINES)
+        ]
     drop = wishes.drop | (set(BASELINES) if "baselines" in wishes.drop else set())
     add = wishes.add | (set(BASELINES) if "baselines" in wishes.add else set())
     return [n for n in every if (n in now or n in add) and n not in drop]
@@ -138,10 +155,15 @@ def _cheaper(plan: Plan, why: str) -> Plan:
     epochs = param(plan, "train_cnn", "epochs")
     if epochs is not None and epochs > FEWEST_EPOCHS:
         changed = with_params(plan, "train_cnn", epochs=(_paced(epochs, -1), why))
-        return summarised(changed, f"I read no change in your words, so I propose half the epochs. {hint}")
+        return summarised(
+            changed, f"I read no change in your words, so I propose half the epochs. {hint}"
+        )
     for tool in ("train_baselines", "study_few_labels"):
         models: list[Any] = param(plan, tool, "models") or []
         if len(models) > 1:
             changed = with_params(plan, tool, models=(models[:-1], why))
-            return summarised(changed, f"I read no change in your words, so I propose without {models[-1]}. {hint}")
+            return summarised(
+                changed,
+                f"I read no change in your words, so I propose without {models[-1]}. {hint}",
+            )
     return summarised(plan, f"I read no change in your words and know nothing cheaper. {hint}")

@@ -15,10 +15,16 @@ MODEL_WORDS = {
     "cnn": r"cnn|convolution\w*|neural net\w*|deep (?:model|learning)",
     "baselines": r"baselines?|ladder",
 }
-REFUSE = r"(?:no|not|without|skip|drop|remove|leave out|omit|avoid|do(?:n't| not) (?:use|train|want|need))"
+REFUSE = (
+    r"(?:no|not|without|skip|drop|remove|leave out|omit|avoid"
+    r"|do(?:n't| not) (?:use|train|want|need))"
+)
 ONLY = r"(?:only|just|nothing but)"
 ADD = r"(?:add|also|include|try|use|with)"
-FASTER = r"faster|quick(?:er|ly)?|too (?:slow|long|expensive)|cheaper|shorter|less time|(?:fewer|less) epochs"
+FASTER = (
+    r"faster|quick(?:er|ly)?|too (?:slow|long|expensive)|cheaper|shorter|less time"
+    r"|(?:fewer|less) epochs"
+)
 LONGER = r"longer|more epochs|more training|bigger|larger|better|stronger"
 SHARE = r"(\d+(?:\.\d+)?)\s*(%|percent)?"
 
@@ -48,7 +54,11 @@ class Wishes:
 def read_note(note: str) -> Wishes:
     """Read a sentence of any length; what the rules do not know is passed over."""
     text = " ".join(note.lower().split())
-    drop = {name for name, word in MODEL_WORDS.items() if re.search(rf"\b{REFUSE} (?:the |a |any )?(?:{word})\b", text)}
+    drop = {
+        name
+        for name, word in MODEL_WORDS.items()
+        if re.search(rf"\b{REFUSE} (?:the |a |any )?(?:{word})\b", text)
+    }
     only = _only(text)
     add = {
         name
@@ -61,14 +71,22 @@ def read_note(note: str) -> Wishes:
         add=frozenset(add),
         pace=-1 if re.search(FASTER, text) else 1 if re.search(LONGER, text) else 0,
         epochs=_integer(r"(\d+) epochs", text),
-        split_by=_first(r"(?:split|separate|divide)\w* (?:it |them )?(?:by|on) (time|capture|flow|row)s?", text),
+        split_by=_first(
+            r"(?:split|separate|divide)\w* (?:it |them )?(?:by|on) (time|capture|flow|row)s?", text
+        ),
         test_share=_test_share(text),
         mask=frozenset(_groups(r"(?<!un)(?:mask|hide|leave out|ignore)", text)),
         unmask=frozenset(_groups(r"(?:unmask|show|keep|do(?:n't| not) mask)", text)),
-        keep_rows=bool(re.search(r"keep (?:all|every|the) ?(?:rows?|flows?|thing)|no filters?|remove nothing", text)),
+        keep_rows=bool(
+            re.search(
+                r"keep (?:all|every|the) ?(?:rows?|flows?|thing)|no filters?|remove nothing", text
+            )
+        ),
         target=_share(rf"(?:target|at least|reach)\D{{0,12}}{SHARE}", text),
         alarms=_share(rf"false (?:positives?|alarms?)\D{{0,30}}{SHARE}", text),
-        label=_first(r"labels? (?:is |are )?(?:by|from|=) ?(?:the )?(file|folder|labels\.csv)", text),
+        label=_first(
+            r"labels? (?:is |are )?(?:by|from|=) ?(?:the )?(file|folder|labels\.csv)", text
+        ),
         granularity=_first(r"(?:per|each|by|every) (packet|flow)\b", text),
         words=note.strip(),
     )
@@ -85,8 +103,13 @@ def _only(text: str) -> set[str]:
 
 
 def _groups(verb: str, text: str) -> set[str]:
-    words = {name: name.replace("_", "[ _]?").removesuffix("s") + "(?:s|es)?" for name in (*DEFAULT_MASKS, *BEHAVIOUR)}
-    return {name for name, word in words.items() if re.search(rf"\b{verb} (?:the |all )?{word}\b", text)}
+    words = {
+        name: name.replace("_", "[ _]?").removesuffix("s") + "(?:s|es)?"
+        for name in (*DEFAULT_MASKS, *BEHAVIOUR)
+    }
+    return {
+        name for name, word in words.items() if re.search(rf"\b{verb} (?:the |all )?{word}\b", text)
+    }
 
 
 def _first(pattern: str, text: str) -> str | None:

@@ -56,8 +56,11 @@ def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
     if not any(changes.values()):
         other = "packet" if _granularity(plan) == "flow" else "flow"
         changes["import_rows"]["granularity"] = (other, f"the other unit, after: {wishes.words}")
-        plan = summarised(plan, f"I read no change in your words, so I propose one row a {other}. "
-                                "You can also edit single parameters.")
+        plan = summarised(
+            plan,
+            f"I read no change in your words, so I propose one row a {other}. "
+            "You can also edit single parameters.",
+        )
     for tool, params in changes.items():
         plan = with_params(plan, tool, **params)
     settled = {f"record_requirements.{name}" for name in changes["record_requirements"]}
@@ -93,7 +96,10 @@ def _benign(evidence: Evidence, classes: list[str]) -> tuple[list[str], str]:
 def _question(name: str, value: Any) -> Question:
     texts = {
         "target": ("number", "Which score must the detector reach (0 to 1, or none)?"),
-        "max_false_positive_rate": ("number", "Which share of false alarms is tolerable (or none)?"),
+        "max_false_positive_rate": (
+            "number",
+            "Which share of false alarms is tolerable (or none)?",
+        ),
         "benign": ("names", "Which classes mean nothing to report (names with commas, or none)?"),
     }
     reasons = {
@@ -112,9 +118,15 @@ def _question(name: str, value: Any) -> Question:
     )
 
 
-def _import(evidence: Evidence, name: str, path: str, source: dict[str, Any], wishes: Wishes) -> Any:
+def _import(
+    evidence: Evidence, name: str, path: str, source: dict[str, Any], wishes: Wishes
+) -> Any:
     spec = evidence.spec
-    granularity = wishes.granularity if spec.data.granularity == "flow" and wishes.granularity else spec.data.granularity
+    granularity = (
+        wishes.granularity
+        if spec.data.granularity == "flow" and wishes.granularity
+        else spec.data.granularity
+    )
     return step(
         "import_rows",
         name=(name, "the rows to learn from" if name == "rows" else "the rows to test on"),

@@ -23,7 +23,15 @@ SCHEMA = json.loads((REPOSITORY / "docs" / "run-output.schema.json").read_text()
 
 COMMANDS = [
     *("run", "chat", "evaluate", "detect", "report", "lab", "doctor"),
-    *("runs list", "runs show", "runs resume", "runs approve", "runs reject", "runs edit", "runs abort"),
+    *(
+        "runs list",
+        "runs show",
+        "runs resume",
+        "runs approve",
+        "runs reject",
+        "runs edit",
+        "runs abort",
+    ),
     *("data inspect", "data split", "data audit", "train baselines", "train cnn"),
 ]
 
@@ -35,7 +43,9 @@ def netloop(tmp_path: Path) -> Netloop:
     """Run the command in an empty folder, with no terminal and no key."""
 
     def run(*words: object, **options: Any) -> subprocess.CompletedProcess[str]:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("NETLOOP_", "OPENAI_"))}
+        environment = {
+            k: v for k, v in os.environ.items() if not k.startswith(("NETLOOP_", "OPENAI_"))
+        }
         environment |= {"COLUMNS": "80", **options.pop("env", {})}
         return subprocess.run(
             [NETLOOP, *map(str, words)],
@@ -68,7 +78,17 @@ def test_help_imports_nothing_heavy() -> None:
     """``netloop --help`` answers at once only while the command's modules import little."""
     script = "import sys, agents.terminal.app; print(*sys.modules)"
     loaded = set(subprocess.check_output([sys.executable, "-c", script], text=True).split())
-    heavy = {"torch", "sklearn", "numpy", "pyarrow", "langgraph", "transformers", "scapy", "matplotlib", "pydantic"}
+    heavy = {
+        "torch",
+        "sklearn",
+        "numpy",
+        "pyarrow",
+        "langgraph",
+        "transformers",
+        "scapy",
+        "matplotlib",
+        "pydantic",
+    }
     assert "typer" in loaded
     assert not loaded & heavy
 
@@ -119,11 +139,15 @@ def test_a_run_to_the_end_for_people(netloop: Netloop, spec_file: Path) -> None:
     assert ended.returncode == 0
     assert "logistic_regression" in ended.stdout
     assert "No group is on two sides." in ended.stdout
-    lines = [line for line in ended.stdout.splitlines() if not line.startswith(("detector:", "report:"))]
+    lines = [
+        line for line in ended.stdout.splitlines() if not line.startswith(("detector:", "report:"))
+    ]
     assert max(map(len, lines)) <= 80
 
 
-def test_without_a_terminal_it_pauses_and_says_how_to_go_on(netloop: Netloop, spec_file: Path) -> None:
+def test_without_a_terminal_it_pauses_and_says_how_to_go_on(
+    netloop: Netloop, spec_file: Path
+) -> None:
     paused = netloop("run", spec_file, "--approve", "ask", "--json")
     assert paused.returncode == 3
     found = json.loads(paused.stdout)
@@ -145,7 +169,9 @@ def test_reject_edit_and_approve_from_the_command_line(netloop: Netloop, spec_fi
     refused = netloop("runs", "reject", "last", "--reason", "30% for test, and drop nothing")
     assert refused.returncode == 3
     assert "~ split_rows.test: 0.5 -> 0.3" in refused.stderr
-    edited = netloop("runs", "edit", "last", "split_rows.test=0.4", "clean_rows.filters=[]", "--json")
+    edited = netloop(
+        "runs", "edit", "last", "split_rows.test=0.4", "clean_rows.filters=[]", "--json"
+    )
     assert edited.returncode == 3
     plan = json.loads(edited.stdout)["pending"]["plan"]
     assert plan["version"] == 3
@@ -166,7 +192,9 @@ def test_reject_edit_and_approve_from_the_command_line(netloop: Netloop, spec_fi
         (["approve", "last", "--answer", "split_rows.test=0.3"], "does not ask"),
     ],
 )
-def test_a_bad_decision_changes_nothing(netloop: Netloop, spec_file: Path, words: list[str], said: str) -> None:
+def test_a_bad_decision_changes_nothing(
+    netloop: Netloop, spec_file: Path, words: list[str], said: str
+) -> None:
     netloop("run", spec_file)
     netloop("runs", "approve", "last")
     refused = netloop("runs", *words)
@@ -174,7 +202,11 @@ def test_a_bad_decision_changes_nothing(netloop: Netloop, spec_file: Path, words
     assert said in refused.stderr
     assert "Traceback" not in refused.stderr
     shown = json.loads(netloop("runs", "show", "last", "--json").stdout)
-    assert (shown["status"], shown["pending"]["stage"], shown["pending"]["version"]) == ("paused", "cleaning", 1)
+    assert (shown["status"], shown["pending"]["stage"], shown["pending"]["version"]) == (
+        "paused",
+        "cleaning",
+        1,
+    )
 
 
 def test_abort_exits_with_4(netloop: Netloop, spec_file: Path) -> None:
@@ -183,7 +215,9 @@ def test_abort_exits_with_4(netloop: Netloop, spec_file: Path) -> None:
     assert json.loads(netloop("runs", "list", "--json").stdout)[0]["status"] == "refused"
 
 
-def test_a_policy_approves_refuses_or_leaves_it_to_a_person(netloop: Netloop, spec_file: Path, tmp_path: Path) -> None:
+def test_a_policy_approves_refuses_or_leaves_it_to_a_person(
+    netloop: Netloop, spec_file: Path, tmp_path: Path
+) -> None:
     policy = tmp_path / "policy.yaml"
     policy.write_text("rules: [{stage: requirements, decide: approve}]\n")
     paused = netloop("run", spec_file, "--approve", policy, "--json")
@@ -195,8 +229,12 @@ def test_a_policy_approves_refuses_or_leaves_it_to_a_person(netloop: Netloop, sp
     assert netloop("run", spec_file, "--approve", policy).returncode == 0
 
 
-def test_a_missed_target_exits_with_1_and_keeps_everything(netloop: Netloop, spec_file: Path) -> None:
-    ended = netloop("run", spec_file, "--approve", "auto", "--json", "--set", "requirements.target=1.0")
+def test_a_missed_target_exits_with_1_and_keeps_everything(
+    netloop: Netloop, spec_file: Path
+) -> None:
+    ended = netloop(
+        "run", spec_file, "--approve", "auto", "--json", "--set", "requirements.target=1.0"
+    )
     found = json.loads(ended.stdout)
     assert (ended.returncode, found["status"]) == (1, "target_missed")
     assert Path(found["detector"]).is_dir()
@@ -204,7 +242,9 @@ def test_a_missed_target_exits_with_1_and_keeps_everything(netloop: Netloop, spe
 
 
 def test_a_spent_budget_exits_with_5(netloop: Netloop, spec_file: Path) -> None:
-    ended = netloop("run", spec_file, "--approve", "auto", "--json", "--set", "budget.minutes=0.000001")
+    ended = netloop(
+        "run", spec_file, "--approve", "auto", "--json", "--set", "budget.minutes=0.000001"
+    )
     assert ended.returncode == 5
     assert json.loads(ended.stdout)["status"] == "budget"
 
@@ -247,7 +287,9 @@ def bad_sources(folder: Path) -> dict[str, list[str]]:
         ("unknown model", "'forest'"),
     ],
 )
-def test_bad_input_is_one_clear_sentence(netloop: Netloop, spec_file: Path, tmp_path: Path, fault: str, said: str) -> None:
+def test_bad_input_is_one_clear_sentence(
+    netloop: Netloop, spec_file: Path, tmp_path: Path, fault: str, said: str
+) -> None:
     changes = bad_sources(tmp_path)[fault]
     words = [word for change in changes for word in ("--set", change)]
     ended = netloop("run", spec_file, "--approve", "auto", *words)
@@ -256,17 +298,27 @@ def test_bad_input_is_one_clear_sentence(netloop: Netloop, spec_file: Path, tmp_
     assert "Traceback" not in ended.stderr
 
 
-def test_a_workspace_that_cannot_be_written(netloop: Netloop, spec_file: Path, tmp_path: Path) -> None:
+def test_a_workspace_that_cannot_be_written(
+    netloop: Netloop, spec_file: Path, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("")
     ended = netloop("run", spec_file, "--workspace", tmp_path / "file" / "below")
     assert ended.returncode == 2
     assert "cannot be written" in ended.stderr
 
 
-def test_the_workspace_by_option_by_variable_by_default(netloop: Netloop, spec_file: Path, tmp_path: Path) -> None:
+def test_the_workspace_by_option_by_variable_by_default(
+    netloop: Netloop, spec_file: Path, tmp_path: Path
+) -> None:
     netloop("run", spec_file)
     netloop("run", spec_file, env={"NETLOOP_WORKSPACE": str(tmp_path / "variable")})
-    netloop("run", spec_file, "--workspace", "after", env={"NETLOOP_WORKSPACE": str(tmp_path / "variable")})
+    netloop(
+        "run",
+        spec_file,
+        "--workspace",
+        "after",
+        env={"NETLOOP_WORKSPACE": str(tmp_path / "variable")},
+    )
     netloop("--workspace", "before", "run", spec_file)
     for name in (".netloop", "variable", "after", "before"):
         assert len(list((tmp_path / name / "runs").iterdir())) == 1, name
@@ -286,7 +338,9 @@ def test_approving_a_run_that_waits_for_nothing(netloop: Netloop, spec_file: Pat
     assert "no plan that waits" in ended.stderr
 
 
-def test_a_second_process_is_told_that_the_run_is_taken(netloop: Netloop, spec_file: Path, tmp_path: Path) -> None:
+def test_a_second_process_is_told_that_the_run_is_taken(
+    netloop: Netloop, spec_file: Path, tmp_path: Path
+) -> None:
     netloop("run", spec_file)
     (run,) = (tmp_path / ".netloop" / "runs").iterdir()
     with (run / "lock").open("r+") as lock:
@@ -354,7 +408,9 @@ def test_ctrl_c_twice_stops_now_and_the_run_can_be_resumed(
     assert netloop("runs", "resume", run.name).returncode == 0
 
 
-def test_a_reader_that_leaves_is_no_error_message(netloop: Netloop, spec_file: Path, tmp_path: Path, table: Path) -> None:
+def test_a_reader_that_leaves_is_no_error_message(
+    netloop: Netloop, spec_file: Path, tmp_path: Path, table: Path
+) -> None:
     netloop("run", spec_file, "--approve", "auto")
     piped = subprocess.run(
         f"{NETLOOP} detect last {table} | head -n 1",
@@ -367,7 +423,9 @@ def test_a_reader_that_leaves_is_no_error_message(netloop: Netloop, spec_file: P
     assert "Traceback" not in piped.stderr
 
 
-def test_detect_and_evaluate_with_a_packed_detector(netloop: Netloop, spec_file: Path, table: Path) -> None:
+def test_detect_and_evaluate_with_a_packed_detector(
+    netloop: Netloop, spec_file: Path, table: Path
+) -> None:
     found = json.loads(netloop("run", spec_file, "--approve", "auto", "--json").stdout)
     by_folder = netloop("detect", found["detector"], table)
     by_run = netloop("detect", found["run"], table)
@@ -387,11 +445,18 @@ def test_detect_with_what_is_no_detector(netloop: Netloop, table: Path, name: st
 
 
 def test_train_out_makes_a_detector(netloop: Netloop, table: Path, tmp_path: Path) -> None:
-    made = netloop("train", "baselines", table, "--label", "kind", "--by", "row", "--out", "forest", "--json")
+    made = netloop(
+        "train", "baselines", table, "--label", "kind", "--by", "row", "--out", "forest", "--json"
+    )
     assert made.returncode == 0, made.stderr
-    assert {row["name"] for row in json.loads(made.stdout)["models"]} >= {"majority", "random_forest"}
+    assert {row["name"] for row in json.loads(made.stdout)["models"]} >= {
+        "majority",
+        "random_forest",
+    }
     assert netloop("detect", tmp_path / "forest", table).returncode == 0
-    again = netloop("train", "baselines", table, "--label", "kind", "--by", "row", "--out", "forest")
+    again = netloop(
+        "train", "baselines", table, "--label", "kind", "--by", "row", "--out", "forest"
+    )
     assert again.returncode == 2
     assert "is there already" in again.stderr
 
@@ -399,10 +464,14 @@ def test_train_out_makes_a_detector(netloop: Netloop, table: Path, tmp_path: Pat
 def test_data_commands_speak_json(netloop: Netloop, table: Path) -> None:
     seen = json.loads(netloop("data", "inspect", table, "--label", "kind", "--json").stdout)
     assert seen["rows"]["classes"] == {"attack": 150, "normal": 150}
-    sides = json.loads(netloop("data", "split", table, "--label", "kind", "--by", "row", "--json").stdout)
+    sides = json.loads(
+        netloop("data", "split", table, "--label", "kind", "--by", "row", "--json").stdout
+    )
     assert sides["groups_on_two_sides"] == 0
     assert Path(sides["manifest"]).is_file()
-    audited = json.loads(netloop("data", "audit", table, "--label", "kind", "--by", "row", "--json").stdout)
+    audited = json.loads(
+        netloop("data", "audit", table, "--label", "kind", "--by", "row", "--json").stdout
+    )
     assert {row["name"] for row in audited["fields"]} == {"duration", "bytes", "errors", "service"}
 
 
@@ -465,7 +534,9 @@ def test_a_person_approves_at_the_terminal(tmp_path: Path, spec_file: Path) -> N
     assert "logistic_regression" in at.screen
 
 
-def test_a_person_may_leave_and_come_back(netloop: Netloop, tmp_path: Path, spec_file: Path) -> None:
+def test_a_person_may_leave_and_come_back(
+    netloop: Netloop, tmp_path: Path, spec_file: Path
+) -> None:
     at = Terminal(tmp_path, "run", spec_file)
     at.until("resume later")
     at.type("q")
