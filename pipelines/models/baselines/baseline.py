@@ -13,6 +13,7 @@ from pipelines.errors import InputError
 from pipelines.models.base import Epoch, class_numbers, in_batches
 from pipelines.models.card import Card, new_card, read_card, write_card
 from pipelines.models.skops_file import read_skops, write_skops
+from pipelines.models.threads import threads_for
 from pipelines.progress import Progress
 from pipelines.represent.features import FeatureEncoder
 from pipelines.represent.scaling import Scaler
@@ -77,7 +78,8 @@ class Baseline(ABC):
         self.encoder = FeatureEncoder.fit(rows, masks)
         features = self.encoder.transform(rows)
         self.scaler = Scaler.fit(features) if self.scaled else None
-        self.fitted = self.train(self._scale(features), numbers, seed)
+        with threads_for(features.size):
+            self.fitted = self.train(self._scale(features), numbers, seed)
         progress(f"fitting {self.name}", 1, 1, "models")
 
     def predict_proba(self, rows: pa.Table) -> np.ndarray:
@@ -115,4 +117,5 @@ class Baseline(ABC):
 
     def _probabilities(self, rows: pa.Table) -> np.ndarray:
         features = self._scale(self.encoder.transform(rows))
-        return np.asarray(self.fitted.predict_proba(features), dtype=np.float64)
+        with threads_for(features.size):
+            return np.asarray(self.fitted.predict_proba(features), dtype=np.float64)

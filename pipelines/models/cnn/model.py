@@ -17,7 +17,7 @@ from pipelines.models.base import Epoch, class_numbers, in_batches
 from pipelines.models.card import Card, new_card, read_card, write_card
 from pipelines.models.cnn.inputs import CnnInputs, TableInputs, TrafficInputs, fit_inputs
 from pipelines.models.cnn.settings import CnnSettings
-from pipelines.models.cnn.training import best_device, logits, seeded, train
+from pipelines.models.cnn.training import best_device, logits, one_thread, seeded, train
 from pipelines.progress import Progress
 from pipelines.store.files import write_atomic
 
@@ -77,7 +77,7 @@ class Cnn:
             known = {name: number for number, name in enumerate(classes)}
             truth = np.array([known.get(label, -1) for label in validation[1]])
             watched = self.inputs.arrays(validation[0]), truth
-        with seeded(seed):
+        with seeded(seed), one_thread():
             self.network = self.inputs.network(self.settings, len(classes)).to(best_device())
             self.curve = train(
                 self.network,

@@ -27,6 +27,20 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one core: batches are small, so threads would mostly wait for each other.
+
+    It also makes sums come out the same on machines with more cores.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def best_device() -> torch.device:
     """The GPU, or the processor where there is none."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -50,7 +64,8 @@ def train(
     """Train ``network`` in place on class ``numbers`` (rows,) and return its learning curve.
 
     With ``validation`` it stops when macro-F1 there has not risen for ``patience`` epochs, and
-    keeps the weights of the best one; without, it runs all epochs. Call it inside ``seeded``.
+    keeps the weights of the best one; without, it runs all epochs. Call it inside ``seeded`` and
+    ``one_thread``.
     """
     trainer = _Trainer(network, inputs, numbers, settings, progress)
     curve: list[Epoch] = []
@@ -75,7 +90,7 @@ def logits(network: nn.Module, inputs: Inputs) -> np.ndarray:
     """What the network says of each row, at least one: float64 of shape (rows, classes)."""
     device = next(network.parameters()).device
     network.eval()
-    with torch.inference_mode(), _mixed_precision(device):
+    with one_thread(), torch.inference_mode(), _mixed_precision(device):
         pieces = [
             network(*_tensors([array[start : start + PREDICT_ROWS] for array in inputs], device))
             for start in range(0, len(inputs[0]), PREDICT_ROWS)

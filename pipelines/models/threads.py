@@ -1,0 +1,20 @@
+"""How many threads a model computes with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from threadpoolctl import threadpool_limits
+
+# Work on fewer feature values than this is done before threads pay.
+MANY_VALUES = 20_000_000
+
+
+@contextmanager
+def threads_for(values: int) -> Iterator[None]:
+    """One thread of BLAS and OpenMP for small work, all of them for large.
+
+    Small steps that wait for each other gain little from a second core on an idle machine, and
+    become many times slower on a busy one, where every step waits for the slowest thread.
+    """
+    with threadpool_limits(None if values > MANY_VALUES else 1):
+        yield
