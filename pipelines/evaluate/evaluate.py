@@ -91,10 +91,10 @@ def evaluate_models(
     classes = sorted({*labels, *(name for model in models.values() for name in model.classes)})
     truth = np.searchsorted(classes, np.asarray(labels))
     readings = []
-    for done, (name, model) in enumerate(models.items()):
-        progress(f"testing {name}", done, len(models), "models")
+    for done, model in enumerate(models.values()):
+        progress("testing models", done, len(models), "models")
         readings.append(_read(model, test_rows, truth, classes))
-    progress("testing done", len(models), len(models), "models")
+    progress("testing models", len(models), len(models), "models")
 
     group = np.unique(np.asarray(groups), return_inverse=True)[1]
     counts = [group_confusions(group, truth, reading.guesses, len(classes)) for reading in readings]

@@ -110,13 +110,14 @@ class Bytes(_Column):
 
     @classmethod
     def fit(cls, column: str, schema: pa.Schema) -> Self:
-        """Find the slots of ``column``: those of ``<column>_length`` where the schema has it."""
+        """Find the slots of ``column``: those of the list ``<column>_length``, or else one."""
         size = schema.field(column).type.byte_width
         lengths = f"{column}_length"
-        if lengths not in schema.names:
-            return cls(column=column, slots=1, width=size, lengths=None)
-        slots = schema.field(lengths).type.list_size
-        return cls(column=column, slots=slots, width=size // slots, lengths=lengths)
+        if lengths in schema.names and pa.types.is_fixed_size_list(schema.field(lengths).type):
+            slots = schema.field(lengths).type.list_size
+            if size % slots == 0:
+                return cls(column=column, slots=slots, width=size // slots, lengths=lengths)
+        return cls(column=column, slots=1, width=size, lengths=None)
 
     def names(self) -> list[str]:
         """``column[slot][byte]``, slot by slot."""

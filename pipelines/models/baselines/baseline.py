@@ -108,8 +108,19 @@ class Baseline(ABC):
             scaler = (folder / SCALER).read_bytes() if cls.scaled else None
             model.scaler = Scaler.model_validate_json(scaler) if scaler else None
         except (OSError, ValidationError) as error:
-            raise InputError(f"{folder} lacks a readable encoder or scaler.") from error
+            raise InputError(
+                f"{folder} lacks a readable encoder or scaler.", "Train the model again."
+            ) from error
         model.fitted = read_skops(folder / ESTIMATOR)
+        sizes = (
+            getattr(model.fitted, "n_features_in_", 0),
+            len(getattr(model.fitted, "classes_", ())),
+        )
+        if sizes != (len(model.encoder.names), len(model.classes)):
+            raise InputError(
+                f"The estimator in {folder} is not the one that its encoder and card belong to.",
+                "Use a model folder that netloop wrote and nobody changed.",
+            )
         return model
 
     def _scale(self, features: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ class FieldLookup(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, features: np.ndarray, numbers: np.ndarray) -> Self:
         """Choose the field and count. ``numbers`` are class numbers from 0."""
-        self.classes_ = np.unique(numbers)
+        self.classes_, self.n_features_in_ = np.unique(numbers), features.shape[1]
         self.prior_ = np.bincount(numbers) / len(numbers)
         fold = stratified_folds(numbers, min(FOLDS, len(numbers)), self.seed)
         scores = [self._score(features, field, numbers, fold) for field in self.fields]

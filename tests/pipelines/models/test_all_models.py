@@ -11,6 +11,7 @@ import pytest
 from pipelines.datasets.fields import DEFAULT_MASKS
 from pipelines.errors import InputError
 from pipelines.models.base import Classifier, labels_of, predict
+from pipelines.models.card import Card, write_card
 from pipelines.models.registry import BASELINES, MODELS, load_model, new_model
 from pipelines.progress import silent
 
@@ -207,6 +208,23 @@ def test_a_damaged_folder_is_refused(name: str, flow_rows: Rows, tmp_path: Path)
             load_model(tmp_path)
         path.write_bytes(content)
     load_model(tmp_path)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_the_estimator_of_another_model_is_refused(
+    name: str, flow_rows: Rows, tmp_path: Path
+) -> None:
+    """Even where a forger made the card's hashes match."""
+    for folder, counts in (("two", {"a": 5, "b": 5}), ("three", {"a": 5, "b": 5, "c": 5})):
+        (tmp_path / folder).mkdir()
+        fitted(name, flow_rows(counts)).save(tmp_path / folder)
+    folder = tmp_path / "two"
+    (folder / "estimator.skops").write_bytes((tmp_path / "three/estimator.skops").read_bytes())
+    card = Card.model_validate_json((folder / "card.json").read_bytes())
+    (folder / "card.json").unlink()
+    write_card(folder, card)
+    with pytest.raises(InputError, match="not the one"):
+        load_model(folder)
 
 
 def test_the_ladder_is_in_order() -> None:

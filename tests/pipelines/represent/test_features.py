@@ -100,6 +100,15 @@ class TestFlows:
         covered = [i for f in encoder.fields() for i in range(f.start, f.stop)]
         assert covered == list(range(len(encoder.names)))
 
+    @pytest.mark.parametrize(
+        "lengths",
+        [pa.array([2, 1]), pa.array([[1] * 3] * 2, pa.list_(pa.int32(), 3))],
+        ids=["no list", "slots that do not fit"],
+    )
+    def test_lengths_that_say_nothing_of_slots(self, lengths: pa.Array) -> None:
+        rows = table(raw=pa.array([b"\x01\x02", b"\x03\x04"], pa.binary(2)), raw_length=lengths)
+        assert FeatureEncoder.fit(rows, ()).transform(rows)[:, :2].tolist() == [[1, 2], [3, 4]]
+
     def test_a_null_payload_has_no_bytes(self) -> None:
         rows = table(payload=pa.array([b"\x01\x02", None], pa.binary(2)))
         assert FeatureEncoder.fit(rows, ()).transform(rows).tolist() == [[1, 2], [-1, -1]]
