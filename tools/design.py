@@ -69,7 +69,7 @@ def _train(
             settings=settings,
             progress=context.progress,
         )
-        curve = [epoch.model_dump(mode="json") for epoch in fitted.classifier.curve or fitted.curve]
+        curve = [epoch.model_dump(mode="json") for epoch in fitted.curve]
         record = {"validation_macro_f1": fitted.validation_macro_f1, "curve": curve}
         artifacts[MODEL_PREFIX + name] = _save(fitted.classifier, record, context)
         scores[name] = fitted.validation_macro_f1

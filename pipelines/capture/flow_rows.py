@@ -39,6 +39,8 @@ def _identity_fields() -> list[pa.Field]:
         field("l4_checksum", pa.uint16(), "checksums"),
         field("ip_version", pa.uint8(), "protocol"),
         field("protocol", pa.uint8(), "protocol"),
+        field("icmp_type", pa.uint8(), "protocol"),
+        field("icmp_code", pa.uint8(), "protocol"),
     ]
 
 

@@ -25,6 +25,8 @@ FIRST_PACKET = {
     "l4_checksum": np.uint16,
     "ip_version": np.uint8,
     "protocol": np.uint8,
+    "icmp_type": np.uint8,
+    "icmp_code": np.uint8,
 }
 NO_PACKET = -1
 LONGEST = np.iinfo(np.int32).max

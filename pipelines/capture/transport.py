@@ -1,4 +1,4 @@
-"""The transport layer: TCP, UDP, ICMP and ICMPv6, and where the payload lies."""
+"""The transport layer: TCP, UDP, SCTP, ICMP and ICMPv6, and where the payload lies."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,9 +6,11 @@ from numpy.typing import NDArray
 from pipelines.capture.batch import PacketBatch
 from pipelines.capture.headers import ICMP, TCP, UDP, Offsets, read_torn
 
-ICMP_PROTOCOL, TCP_PROTOCOL, UDP_PROTOCOL, ICMPV6_PROTOCOL = 1, 6, 17, 58
+ICMP_PROTOCOL, TCP_PROTOCOL, UDP_PROTOCOL, ICMPV6_PROTOCOL, SCTP_PROTOCOL = 1, 6, 17, 58, 132
 # Type, code, checksum and four bytes whose meaning depends on the type.
 ICMP_BYTES = 8
+# Two ports as in UDP, a verification tag and a checksum of four bytes each.
+SCTP_BYTES = 12
 
 
 def decode_transport(
@@ -19,6 +21,7 @@ def decode_transport(
     payload = transport.copy()
     _decode_tcp(batch, np.flatnonzero(protocol == TCP_PROTOCOL), payload, stop)
     _decode_udp(batch, np.flatnonzero(protocol == UDP_PROTOCOL), payload, stop)
+    _decode_sctp(batch, np.flatnonzero(protocol == SCTP_PROTOCOL), payload, stop)
     is_icmp = (protocol == ICMP_PROTOCOL) & (batch.ip_version == 4)
     is_icmp |= (protocol == ICMPV6_PROTOCOL) & (batch.ip_version == 6)
     _decode_icmp(batch, np.flatnonzero(is_icmp), payload, stop)
@@ -50,6 +53,15 @@ def _decode_udp(
     batch.dst_port[rows] = headers["dst_port"]
     batch.l4_checksum[rows] = headers["checksum"]
     payload[rows] += UDP.itemsize
+
+
+def _decode_sctp(
+    batch: PacketBatch, rows: NDArray[np.intp], payload: Offsets, stop: Offsets
+) -> None:
+    headers = read_torn(batch.buffer, UDP, payload[rows], stop[rows])
+    batch.src_port[rows] = headers["src_port"]
+    batch.dst_port[rows] = headers["dst_port"]
+    payload[rows] += SCTP_BYTES
 
 
 def _decode_icmp(

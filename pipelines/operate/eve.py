@@ -30,10 +30,8 @@ PROTOCOLS = {
     58: "IPv6-ICMP",
     132: "SCTP",
 }
-WITH_PORTS = frozenset({6, 17})
-
-# Of these the Community ID needs ports, or types and codes, that rows do not have.
-WITHOUT_COMMUNITY_ID = frozenset({1, 58, 132})
+WITH_PORTS = frozenset({6, 17, 132})
+ICMP = frozenset({1, 58})
 
 TOP = 3
 # Rules of one's own begin at this generator id, so no rule of Suricata's has the same numbers.
@@ -156,10 +154,10 @@ def _heads(
     rows: pa.Table, timestamps: list[str], flow_ids: list[int], event_type: str
 ) -> Iterator[dict[str, Any]]:
     """The common section of EVE for each row: time, type, 5-tuple, Community ID."""
-    columns = ("src_ip", "dst_ip", "src_port", "dst_port", "protocol")
+    columns = ("src_ip", "dst_ip", "src_port", "dst_port", "icmp_type", "icmp_code", "protocol")
     tuples = zip(*(rows[name].to_pylist() for name in columns), strict=True)
     for timestamp, flow_id, key in zip(timestamps, flow_ids, tuples, strict=True):
-        src_ip, dst_ip, src_port, dst_port, protocol = key
+        src_ip, dst_ip, src_port, dst_port, icmp_type, icmp_code, protocol = key
         head: dict[str, Any] = {
             "timestamp": timestamp,
             "flow_id": flow_id,
@@ -170,8 +168,9 @@ def _heads(
         }
         if protocol in WITH_PORTS:
             head["src_port"], head["dest_port"] = src_port, dst_port
-        if protocol not in WITHOUT_COMMUNITY_ID:
-            head["community_id"] = community_id(*key)
+        if protocol in ICMP:
+            src_port, dst_port = head["icmp_type"], head["icmp_code"] = icmp_type, icmp_code
+        head["community_id"] = community_id(src_ip, dst_ip, src_port, dst_port, protocol)
         yield head
 
 

@@ -33,12 +33,12 @@ def test_the_columns_of_a_flow_row_and_their_order():
     ways = ("bidirectional", "src2dst", "dst2src")
     identity = "flow src_ip dst_ip src_mac dst_mac src_port dst_port first_seen_ns last_seen_ns"
     identity += " src2dst_ttl dst2src_ttl ip_id tcp_seq tcp_ack ip_checksum l4_checksum"
-    assert names[:18] == [*identity.split(), "ip_version", "protocol"]
-    assert names[18:21] == [f"{way}_packets" for way in ways]
-    assert names[21:24] == [f"{way}_bytes" for way in ways]
+    assert names[:20] == [*identity.split(), "ip_version", "protocol", "icmp_type", "icmp_code"]
+    assert names[20:23] == [f"{way}_packets" for way in ways]
+    assert names[23:26] == [f"{way}_bytes" for way in ways]
     head = "packet_length packet_gap_us packet_flags payload_length payload"
     assert names[-5:] == head.split()
-    assert len(names) == len(set(names)) == 18 + 6 + 12 + 3 + 12 + 24 + 5
+    assert len(names) == len(set(names)) == 20 + 6 + 12 + 3 + 12 + 24 + 5
 
 
 def test_every_column_is_in_a_group_that_masks_know():
@@ -49,7 +49,7 @@ def test_every_column_is_in_a_group_that_masks_know():
     assert groups["bidirectional_syn_packets"] == "flags"
     assert groups["src2dst_bytes"] == "sizes"
     visible = feature_columns(flow_schema(SETTINGS))
-    assert visible[:3] == ["ip_version", "protocol", "bidirectional_packets"]
+    assert visible[:3] == ["ip_version", "protocol", "icmp_type"]
 
 
 def test_types_follow_the_settings():
@@ -72,7 +72,7 @@ def test_tables_have_the_schema_with_its_metadata(content):
 
 def test_packet_rows_are_flow_rows_without_statistics():
     packet, flow = packet_schema(SETTINGS), flow_schema(SETTINGS)
-    assert packet.names == flow.names[:18] + flow.names[-5:]
+    assert packet.names == flow.names[:20] + flow.names[-5:]
     assert packet.field("packet_length").type == pa.list_(pa.int32(), 1)
     assert packet.field("payload").type == pa.binary(64)
 

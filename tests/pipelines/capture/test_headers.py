@@ -245,3 +245,10 @@ def test_columns_have_equal_length_whatever_the_mixture(make):
     assert {len(column) for column in columns.values()} == {5}
     assert all(isinstance(column, np.ndarray) for column in columns.values())
     assert (health.decoded, sum(health.skipped.values())) == (3, 2)
+
+
+def test_sctp_has_ports_and_a_payload_after_twelve_bytes(make):
+    sctp = bytes.fromhex("1f90 0050 00000001 deadbeef") + b"chunk"
+    batch, _ = one(make, make.ethernet(make.ipv4(sctp, protocol=132)))
+    assert (batch.src_port[0], batch.dst_port[0]) == (8080, 80)
+    assert (batch.payload_length[0], batch.l4_checksum[0]) == (5, 0)

@@ -42,16 +42,32 @@ def test_the_groups_counts_add_up_to_the_whole() -> None:
     assert (counts.sum(axis=0).reshape(5, 5) == confusion_counts(labels, guesses, 5)).all()
 
 
-def test_replicates_are_resamples_of_groups() -> None:
+def test_replicates_are_resamples_of_groups_within_their_class() -> None:
     """Each replicate, drawn again row by row, is one of the values that the sums give."""
     groups, labels, guesses = random_rows(60, 6, 3)
+    most = [np.bincount(labels[groups == group], minlength=3).argmax() for group in range(6)]
+    by_class = [np.flatnonzero(np.array(most) == number) for number in sorted(set(most))]
     values = resampled(groups, labels, guesses, 3, replicates=50)
     rng = np.random.default_rng(0)
-    drawn = rng.integers(6, size=(50, 6))
-    for picks, value in zip(drawn, values, strict=True):
+    for value in values:
+        shares = iter(rng.random(6))
+        picks = [members[int(next(shares) * len(members))] for members in by_class for _ in members]
         rows = np.concatenate([np.flatnonzero(groups == group) for group in picks])
         whole = confusion_counts(labels[rows], guesses[rows], 3)
         assert value == pytest.approx(float(mean_f1(whole)))
+
+
+def test_the_score_lies_within_its_interval_when_every_group_is_of_one_class() -> None:
+    """Two captures a class: drawing among all of them would lose classes and halve the score."""
+    groups = np.repeat(np.arange(20), 30)
+    labels = groups // 2
+    rng = np.random.default_rng(3)
+    guesses = np.where(rng.random(600) < 0.85, labels, rng.integers(10, size=600))
+    values = resampled(groups, labels, guesses, 10, replicates=500)
+    low, high = percentile_interval(values, bounds=(0, 1))
+    score = float(mean_f1(confusion_counts(labels, guesses, 10)))
+    assert low < score < high
+    assert high - low < 0.1
 
 
 def test_a_perfect_model_has_no_spread() -> None:

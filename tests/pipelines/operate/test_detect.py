@@ -227,14 +227,14 @@ def test_records_come_before_the_capture_was_read_whole(detector, write_capture,
                 10**15 + number * 10**6,
                 udp(f"10.1.{number >> 8 & 255}.{number & 255}", 1, "10.2.0.1", 2),
             )
-            for number in range(60_000)
+            for number in range(90_000)
         ]
     )
     read = []
     records = detect(detector, path, progress=lambda what, done, total, unit: read.append(done))
     next(records)
     assert read[-1] < path.stat().st_size
-    assert 1 + sum(1 for _ in records) == 60_000
+    assert 1 + sum(1 for _ in records) == 90_000
 
 
 TABLE = "bytes,service,label\n" + "".join(

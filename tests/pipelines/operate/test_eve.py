@@ -120,10 +120,12 @@ def test_icmp_has_no_ports(write_capture, frames, src, dst, kind, proto):
     assert not {"src_port", "dest_port"} & set(record)
 
 
-def test_icmp_gets_no_community_id_rather_than_a_wrong_one(write_capture, frames):
-    """It is made of type and code, which flow rows do not keep."""
-    capture = write_capture([(START, frames["icmp"]("10.0.0.1", "10.0.0.2", 8))])
-    assert "community_id" not in records_of(capture)[0]
+def test_icmp_and_its_community_id(write_capture, frames):
+    """The Community ID specification's own example of an echo request."""
+    capture = write_capture([(START, frames["icmp"]("192.168.0.89", "192.168.0.1", 8))])
+    (record,) = records_of(capture)
+    assert (record["icmp_type"], record["icmp_code"]) == (8, 0)
+    assert record["community_id"] == "1:X0snYXpgwiv9TZtqg64sgzUn6Dk="
 
 
 @pytest.mark.parametrize(("number", "name"), [(47, "GRE"), (50, "ESP"), (4, "004"), (253, "253")])
