@@ -52,13 +52,31 @@ def split_sides(context: ToolContext, *sides: Any) -> Iterator[Any]:
         yield rows.take(split.rows_on(side))
 
 
-def _train(
-    names: list[str], settings: dict[str, Any], masks: list[str], context: ToolContext
-) -> tuple[dict[str, str], dict[str, float], dict[str, Any], int]:
-    from pipelines.models.fitting import fit_and_score
+CHOSEN_WITHIN = (
+    "No group was left for validation, so models were chosen on flows of the training groups: "
+    "the choice is less sure than the test score."
+)
+
+
+def _sides_to_choose_by(context: ToolContext) -> tuple[Any, Any, list[str]]:
+    """Train and validation rows; flows of train stand in for a validation side that is empty."""
+    from pipelines.datasets.splits import VALIDATION_SHARE, make_split
 
     train, validation = split_sides(context, "train", "validation")
-    artifacts, scores, curves = {}, {}, {}
+    if validation.num_rows:
+        return train, validation, []
+    within = make_split(train, "flow", VALIDATION_SHARE, validation=0, seed=context.seed)
+    return train.take(within.rows_on("train")), train.take(within.rows_on("test")), [CHOSEN_WITHIN]
+
+
+def _train(
+    names: list[str], settings: dict[str, Any], masks: list[str], context: ToolContext
+) -> ToolResult:
+    """Fit each model on train, score it on validation, refit it on both; ``work`` counts rows."""
+    from pipelines.models.fitting import fit_and_score
+
+    train, validation, warnings = _sides_to_choose_by(context)
+    artifacts, scores, epochs = {}, {}, 0
     for name in names:
         fitted = fit_and_score(
             name,
@@ -73,9 +91,10 @@ def _train(
         record = {"validation_macro_f1": fitted.validation_macro_f1, "curve": curve}
         artifacts[MODEL_PREFIX + name] = _save(fitted.classifier, record, context)
         scores[name] = fitted.validation_macro_f1
-        if curve:
-            curves[name] = curve
-    return artifacts, scores, curves, train.num_rows + validation.num_rows
+        epochs = max(epochs, len(curve))
+    numbers = {"validation": scores, "epochs": epochs, "warnings": warnings}
+    rows = train.num_rows + validation.num_rows
+    return ToolResult(artifacts=artifacts, numbers=numbers, work=float(rows))
 
 
 def _save(classifier: Any, record: dict[str, Any], context: ToolContext) -> str:
@@ -88,17 +107,14 @@ def _save(classifier: Any, record: dict[str, Any], context: ToolContext) -> str:
 
 
 def _baselines(params: BaselineParams, context: ToolContext) -> ToolResult:
-    artifacts, scores, _, rows = _train(params.models, {}, params.masks, context)
-    numbers = {"validation": scores}
-    return ToolResult(artifacts=artifacts, numbers=numbers, work=rows * len(params.models))
+    result = _train(params.models, {}, params.masks, context)
+    return result.model_copy(update={"work": result.work * len(params.models)})
 
 
 def _cnn(params: CnnParams, context: ToolContext) -> ToolResult:
     settings = {"epochs": params.epochs, "channels": params.channels}
-    artifacts, scores, curves, rows = _train(["cnn"], settings, params.masks, context)
-    epochs = len(curves["cnn"])
-    numbers = {"validation": scores, "epochs": epochs}
-    return ToolResult(artifacts=artifacts, numbers=numbers, work=rows * epochs)
+    result = _train(["cnn"], settings, params.masks, context)
+    return result.model_copy(update={"work": result.work * result.numbers["epochs"]})
 
 
 def _few_labels(params: FewLabelParams, context: ToolContext) -> ToolResult:

@@ -28,7 +28,9 @@ def validation_scores(state: State) -> dict[str, float]:
 def _review(bench: Workbench, state: State) -> Review:
     scores = validation_scores(state)
     best, score = next(iter(scores.items()))
-    findings = [f"{best} is best on validation: macro-F1 {score:.3f}."]
+    trained = [state["numbers"].get(tool, {}) for tool in ("train_baselines", "train_cnn")]
+    warnings = dict.fromkeys(line for found in trained for line in found.get("warnings", []))
+    findings = [*warnings, f"{best} is best on validation: macro-F1 {score:.3f}."]
     target = state["numbers"]["record_requirements"]["target"]
     if target is None or score >= target or bench.spec.data.sample is not None:
         return Review(passed=True, findings=findings)
