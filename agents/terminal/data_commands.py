@@ -145,6 +145,6 @@ def _print(result: dict[str, Any], as_json: bool, render: Any) -> None:
     from rich.console import Console
 
     if as_json:
-        sys.stdout.write(json.dumps(result, indent=2) + "\n")
+        sys.stdout.write(json.dumps(result) + "\n")
     else:
         render(result, Console(markup=False, highlight=False))

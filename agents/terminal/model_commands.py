@@ -188,6 +188,6 @@ def _print_models(result: dict[str, Any], as_json: bool) -> None:
     from agents.terminal.render import render_models
 
     if as_json:
-        sys.stdout.write(json.dumps(result, indent=2) + "\n")
+        sys.stdout.write(json.dumps(result) + "\n")
     else:
         render_models(result, Console(markup=False, highlight=False))

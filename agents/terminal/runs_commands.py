@@ -36,7 +36,7 @@ def list_runs(as_json: Json = False, workspace: Workspace = DEFAULT_WORKSPACE) -
 
     records = [run.read() for run in RunFolder.all(workspace)]
     if as_json:
-        sys.stdout.write(json.dumps(records, indent=2) + "\n")
+        sys.stdout.write(json.dumps(records) + "\n")
     else:
         render_runs(records, Console(markup=False, highlight=False))
 

@@ -129,7 +129,7 @@ def _draining(stop: threading.Event, console: Console) -> Iterator[None]:
 def show(output: RunOutput, workspace: Path, console: Console, as_json: bool) -> None:
     """The result on stdout, JSON or for people; how to go on, if the run waits, on stderr."""
     if as_json:
-        sys.stdout.write(json.dumps(output.model_dump(mode="json"), indent=2) + "\n")
+        sys.stdout.write(json.dumps(output.model_dump(mode="json")) + "\n")
     else:
         render_output(output, Console(markup=False, highlight=False))
     if output.pending is not None:
