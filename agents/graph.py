@@ -15,7 +15,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, interrupt
 
-from agents.checkpoints import STAGES, Decision, Plan, PlanRecord, Stage, plan_changes
+from agents.checkpoints import STAGES, Decision, Plan, PlanRecord, Stage, plan_changes, step_names
 from agents.edits import apply_decision
 from agents.stages import StageRules, rules_of
 from agents.state import FLOW_VERSION, Feedback, State, spent_minutes, versions_of
@@ -77,15 +77,15 @@ def build_stage(name: Stage, bench: Workbench) -> Graph:
             return {"outcome": "budget"}
         if done >= len(plan.steps):
             return {"done": done}
-        step = plan.steps[done]
+        step, called = plan.steps[done], step_names(plan.steps)[done]
         try:
-            result = bench.call(step, state)
+            result = bench.call(called, step, state)
         except InputError as error:  # only a changed plan can mend it: ask again
             return {"feedback": Feedback(source="failure", note=str(error))}
         return {
             "done": done + 1,
             "artifacts": result.artifacts,
-            "numbers": {step.tool: result.numbers},
+            "numbers": {called: result.numbers},
             "results": {f"{_key(plan)}/{done} {step.tool}": result},
         }
 

@@ -47,7 +47,7 @@ class State(TypedDict, total=False):
     """'design/2' -> the second version of the design plan and its decision."""
     artifacts: Annotated[dict[str, str], operator.or_]
     numbers: Annotated[dict[str, dict[str, Any]], operator.or_]
-    """Tool -> the numbers of its last call."""
+    """Step name (the tool; ``tool#2`` for its second call in a plan) -> numbers of its last run."""
     results: Annotated[dict[str, ToolResult], operator.or_]
     """'design/2/0 train_baselines' -> what that step left."""
     reviews: Annotated[dict[str, Review], operator.or_]

@@ -55,18 +55,22 @@ class Workbench:
             run=self.run,
         )
 
-    def call(self, step: Step, state: State) -> ToolResult:
-        """Run one approved step, or take the result of an equal call that finished before."""
-        self.events.append("step.started", tool=step.tool, params=step.params)
+    def call(self, name: str, step: Step, state: State) -> ToolResult:
+        """Run one approved step, or take the result of an equal call that finished before.
+
+        ``name`` tells two calls of one tool apart in the events: ``import_rows#2``.
+        """
+        self.events.append("step.started", step=name, tool=step.tool, params=step.params)
         try:
             tool = find_tool(step.tool)
             context = self.context(inputs_of(tool, state.get("artifacts", {})))
             result, reused = call(tool, step.params, context, self.run.calls)
         except NetloopError as error:
-            self.events.append("step.failed", tool=step.tool, error=str(error))
+            self.events.append("step.failed", step=name, tool=step.tool, error=str(error))
             raise
         kind: EventType = "step.reused" if reused else "step.finished"
-        self.events.append(kind, tool=step.tool, **result.model_dump(exclude={"work"}))
+        found = result.model_dump(exclude={"work"})
+        self.events.append(kind, step=name, tool=step.tool, **found)
         return result
 
     def look(self, tool_name: str, params: dict[str, Any], state: State) -> dict[str, Any]:

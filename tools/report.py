@@ -47,7 +47,7 @@ class Story:
         for event in events:
             found = event.data
             if event.type in ("step.finished", "step.reused"):
-                self.numbers[found["tool"]] = found["numbers"]
+                self.numbers[found["step"]] = found["numbers"]
                 self.artifacts |= found["artifacts"]
             elif event.type == "plan.proposed":
                 plan = found["plan"]

@@ -446,7 +446,7 @@ def test_a_repeated_call_with_the_same_inputs_is_taken_from_the_store(
     with opened(create_run(tmp_path, spec(), "ask"), tmp_path) as life_cycle:
         life_cycle.advance(approve_all)
         step = Plan.model_validate(events(life_cycle, "plan.proposed")[0]["plan"]).steps[1]
-        life_cycle.bench.call(step, life_cycle.state())
+        life_cycle.bench.call("import_rows", step, life_cycle.state())
         assert [e["tool"] for e in events(life_cycle, "step.reused")] == ["import_rows"]
 
 
@@ -497,3 +497,19 @@ def test_events_are_numbered_without_gaps(start: Callable[..., Any]) -> None:
             json.loads(line)["seq"] for line in life_cycle.run.events.read_text().splitlines()
         ]
     assert numbers == list(range(len(numbers)))
+
+
+def test_a_test_source_does_not_hide_what_the_first_source_gave(
+    start: Callable[..., Any], table: Path, tmp_path: Path
+) -> None:
+    lines = table.read_text().splitlines()
+    (tmp_path / "later.csv").write_text("\n".join(lines[:1] + lines[200:]))
+    (tmp_path / "first.csv").write_text("\n".join(lines[:200]))
+    data = {"source": str(tmp_path / "first.csv"), "test": str(tmp_path / "later.csv")}
+    with start(data={**data, "label": "kind"}) as life_cycle:
+        assert life_cycle.advance(approve_all) == "done"
+        numbers = life_cycle.state()["numbers"]
+        assert (numbers["import_rows"]["rows"], numbers["import_rows#2"]["rows"]) == (199, 101)
+        sizes = numbers["split_rows"]["sizes"]
+        assert sizes["train"]["rows"] + sizes["validation"]["rows"] == 199, "all of the first"
+        assert sizes["test"]["rows"] == 101
