@@ -1,10 +1,13 @@
 """Artefacts: folders named by the hash of what they hold, made whole or not at all."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from pipelines.errors import NetloopError
 from pipelines.store.files import hash_folder, scratch_folder
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class ArtifactStore:
@@ -15,17 +18,16 @@ class ArtifactStore:
 
     def path(self, digest: str) -> Path:
         """The folder of an artefact. Raises NetloopError if it is not there."""
-        folder = self.root / digest
-        if not folder.is_dir():
+        if not self.has(digest):
             raise NetloopError(
                 f"Artefact {digest[:12]} is not in {self.root}.",
                 "It may have been pruned: run the step that made it again.",
             )
-        return folder
+        return self.root / digest
 
     def has(self, digest: str) -> bool:
-        """Whether the artefact is there."""
-        return (self.root / digest).is_dir()
+        """Whether the artefact is there; never, for what is no content hash."""
+        return bool(DIGEST.fullmatch(digest)) and (self.root / digest).is_dir()
 
     def make(self, fill: Callable[[Path], object]) -> str:
         """Let ``fill`` write into a new folder, move it into place, return its content hash."""
@@ -35,6 +37,10 @@ class ArtifactStore:
             folder.mkdir()
             fill(folder)
             digest = hash_folder(folder)
-            if not self.has(digest):
+            try:
                 folder.rename(self.root / digest)
+            except OSError:
+                # An equal one is there already, made before or by another process just now.
+                if not self.has(digest):
+                    raise
         return digest

@@ -1,6 +1,7 @@
 """What happened in a run, in order: one JSON line an event, only ever appended."""
 
 import datetime
+import json
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -40,14 +41,17 @@ class EventLog:
         self.path = path
         self.run = run
         self._close_torn_line()
-        self._next = len(read_events(path))
+        self._next = max((event.seq for event in read_events(path)), default=-1) + 1
 
     def append(self, kind: EventType, **data: Any) -> Event:
-        """Write one event; it is on disk when this returns."""
+        """Write one event; it is on disk when this returns.
+
+        The line is ASCII: class names may hold line separators, and paths bytes that are no text.
+        """
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         event = Event(ts=now, run=self.run, seq=self._next, type=kind, data=data)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(event.model_dump_json() + "\n")
+        with self.path.open("a", encoding="ascii") as file:
+            file.write(json.dumps(event.model_dump(mode="json")) + "\n")
             file.flush()
             os.fsync(file.fileno())
         self._next += 1
@@ -66,9 +70,9 @@ def read_events(path: Path) -> list[Event]:
     if not path.exists():
         return []
     events = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in path.read_bytes().split(b"\n"):
         try:
-            events.append(Event.model_validate_json(line))
+            events.append(Event.model_validate(json.loads(line)))
         except ValueError:
             continue
     return events

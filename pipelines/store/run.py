@@ -68,9 +68,11 @@ class RunFolder:
     def read(self) -> dict[str, Any]:
         """The run's record. Raises NetloopError if it is damaged."""
         try:
-            record: dict[str, Any] = json.loads((self.path / "run.json").read_text())
+            record = json.loads((self.path / "run.json").read_bytes())
         except (OSError, ValueError) as error:
             raise NetloopError(f"{self.path / 'run.json'} cannot be read: {error}.") from error
+        if not isinstance(record, dict):
+            raise NetloopError(f"{self.path / 'run.json'} cannot be read: it is no object.")
         return record
 
     def write(self, record: dict[str, Any]) -> None:
@@ -83,11 +85,18 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run for this process. Raises NetloopError if another one has it.
+        """Hold the run for this process.
 
-        The lock is the kernel's: it ends with the process, also when that is killed.
+        The lock is the kernel's: it ends with the process, also when that is killed. Raises
+        NetloopError if another process has it, InputError if the folder cannot be written.
         """
-        handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise InputError(
+                f"Run {self.id} cannot be locked in {self.path}: {error.strerror}.",
+                "Make its folder writable for you.",
+            ) from error
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
