@@ -479,7 +479,7 @@ class Terminal:
     """A netloop process on a pseudo-terminal of 80 columns."""
 
     def __init__(self, folder: Path, *words: object) -> None:
-        self.screen = ""
+        self.screen = self.unread = ""
         pid, self.handle = pty.fork()
         if pid == 0:
             os.chdir(folder)
@@ -488,27 +488,31 @@ class Terminal:
         self.pid = pid
 
     def until(self, text: str) -> None:
-        """Read until ``text`` has appeared since the last call."""
-        seen, deadline = "", time.monotonic() + 120
-        while text not in seen:
-            assert time.monotonic() < deadline, f"{text!r} never came:\n{seen}"
+        """Read until ``text`` appears after what the last call found."""
+        deadline = time.monotonic() + 120
+        while text not in self.unread:
+            assert time.monotonic() < deadline, f"{text!r} never came:\n{self.unread}"
             if select.select([self.handle], [], [], 0.2)[0]:
-                seen += os.read(self.handle, 65536).decode(errors="replace")
-        self.screen += seen
+                self._read()
+        self.unread = self.unread.partition(text)[2]
+
+    def _read(self) -> bool:
+        """One piece of output, if the process has not ended."""
+        try:
+            piece = os.read(self.handle, 65536).decode(errors="replace")
+        except OSError:
+            return False
+        self.screen += piece
+        self.unread += piece
+        return bool(piece)
 
     def type(self, text: str) -> None:
         os.write(self.handle, f"{text}\r".encode())
 
     def end(self) -> int:
         """Read on until the process ends; its exit code."""
-        while True:
-            try:
-                piece = os.read(self.handle, 65536)
-            except OSError:
-                break
-            if not piece:
-                break
-            self.screen += piece.decode(errors="replace")
+        while self._read():
+            pass
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
