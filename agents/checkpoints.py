@@ -49,7 +49,7 @@ class Plan(BaseModel):
     steps: list[Step] = Field(default_factory=list)
     questions: list[Question] = Field(default_factory=list)
     failure: str = Field(
-        default="", description="Why the version before failed when it ran; only a person goes on"
+        default="", description="Why the version before could not be run; only a person goes on"
     )
     changes: list[str] = Field(
         default_factory=list, description="Difference against the version before, a line each"

@@ -9,14 +9,15 @@ from tools.registry import find_tool
 
 
 def apply_decision(plan: Plan, decision: Decision) -> Plan:
-    """The plan with a decision's edits and answers written into its parameters.
+    """The plan with a decision's edits and answers in its parameters, and their questions settled.
 
     Raises InputError for a parameter that is not there or a value that its tool refuses.
     """
     values = {**_answers(plan, decision), **decision.edits}
     for place, value in values.items():
         plan = _set(plan, place, value)
-    return plan
+    open_questions = [question for question in plan.questions if question.id not in values]
+    return plan.model_copy(update={"questions": open_questions})
 
 
 def check_decision(plan: Plan, decision: Decision) -> None:

@@ -35,17 +35,27 @@ def build_stage(name: Stage, bench: Workbench) -> Graph:
         past = versions_of(state, name)
         before = past[-1].plan if past else None
         feedback = state.get("feedback")
-        if feedback and feedback.source == "failure" and before is not None:
-            proposed = before.model_copy(update={"failure": feedback.note, "changes": []})
+        if feedback and feedback.source == "failure":
+            # as it ran, with the answers that were given: nothing is asked twice
+            plan = _plan(state).model_copy(update={"failure": feedback.note, "questions": []})
         else:
-            evidence = bench.evidence(name, rules.facts(bench, state), state)
-            proposed = bench.planner.propose(evidence, feedback, before)
-            proposed = proposed.model_copy(update={"failure": ""})
-        plan = proposed.model_copy(update={"version": len(past) + 1})
-        plan = bench.priced(rules.checked(plan), state)
+            plan = _planned(state, feedback, before)
+        plan = bench.priced(plan.model_copy(update={"version": len(past) + 1}), state)
         if before is not None:
             plan = plan.model_copy(update={"changes": plan_changes(before, plan)})
         return _proposed(plan)
+
+    def _planned(state: State, feedback: Feedback | None, before: Plan | None) -> Plan:
+        """The planner's plan; if what was asked for cannot be, the one before and why."""
+        evidence = bench.evidence(name, rules.facts(bench, state), state)
+        plan = rules.checked(bench.planner.propose(evidence, feedback, before))
+        plan = plan.model_copy(update={"failure": ""})
+        try:
+            return bench.priced(plan, state)
+        except InputError as error:
+            if before is None:
+                raise
+            return before.model_copy(update={"failure": str(error)})
 
     def approve(
         state: State,

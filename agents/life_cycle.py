@@ -15,7 +15,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command
 
 from agents.checkpoints import STAGES, Decision, Plan
-from agents.edits import check_decision
+from agents.edits import apply_decision, check_decision
 from agents.graph import Graph, build_life_cycle, first_state
 from agents.planners.base import Planner
 from agents.planners.rules import RulePlanner
@@ -123,10 +123,11 @@ class LifeCycle:
         write_report.run(write_report.params(), self.bench.context({}))
         return self.run.report
 
-    @staticmethod
-    def check(plan: Plan, decision: Decision) -> None:
+    def check(self, plan: Plan, decision: Decision) -> None:
         """Raises InputError if the decision cannot be carried out."""
         check_decision(plan, decision)
+        if decision.edits:
+            self.bench.priced(apply_decision(plan, decision), self.state())
         if decision.action == "skip" and rules_of(plan.stage).required:
             raise InputError(
                 f"The {plan.stage} stage cannot be skipped: later stages need what it makes.",
@@ -161,6 +162,8 @@ def opened(
             "Start it again from its spec.",
         )
     with run.locked(), _checkpoints(run.checkpoints) as saver:
+        if run.read()["status"] == "running":
+            run.update(status="interrupted")  # whoever ran it was killed: the lock was free
         bench = Workbench(
             run=run,
             spec=Spec.model_validate(record["spec"]),

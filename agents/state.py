@@ -63,5 +63,6 @@ def versions_of(state: State, stage: Stage) -> list[PlanRecord]:
 
 
 def spent_minutes(state: State) -> float:
-    """Wall clock of all steps executed so far."""
-    return sum(result.seconds for result in state.get("results", {}).values()) / 60
+    """Wall clock of all steps executed so far; a result that was taken again counts once."""
+    once = {result.model_dump_json(): result for result in state.get("results", {}).values()}
+    return sum(result.seconds for result in once.values()) / 60

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agents import state as _state  # noqa: F401  (strict msgpack, before any test imports langgraph)
 from agents.spec import Spec
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde import _msgpack as strict_msgpack
 from pydantic import ValidationError
 
 from agents.checkpoints import STAGES, Decision, Plan, PlanRecord
@@ -20,7 +20,7 @@ from agents.graph import build_life_cycle
 from agents.life_cycle import CONFIG, LifeCycle, create_run, opened
 from agents.policy import approve_all
 from agents.spec import Spec
-from agents.state import versions_of
+from agents.state import spent_minutes, versions_of
 from agents.workbench import Drained
 from pipelines.errors import InputError, NetloopError
 from pipelines.store.events import read_events
@@ -486,8 +486,14 @@ def test_no_secret_is_written(
     assert not [path for path in files if b"sk-canary-0451" in path.read_bytes()]
 
 
-def test_strict_msgpack_is_on() -> None:
-    assert os.environ["LANGGRAPH_STRICT_MSGPACK"] == "true"
+def test_strict_msgpack_is_on_in_these_tests_and_in_the_command() -> None:
+    """langgraph reads the variable once: whoever imports it first decides for the process."""
+    script = "import agents.life_cycle, langgraph.checkpoint.serde._msgpack as it; "
+    told = subprocess.check_output(
+        [sys.executable, "-c", script + "print(it.STRICT_MSGPACK_ENABLED)"], text=True
+    )
+    assert told.strip() == "True"
+    assert strict_msgpack.STRICT_MSGPACK_ENABLED
 
 
 def test_events_are_numbered_without_gaps(start: Callable[..., Any]) -> None:
@@ -513,3 +519,106 @@ def test_a_test_source_does_not_hide_what_the_first_source_gave(
         sizes = numbers["split_rows"]["sizes"]
         assert sizes["train"]["rows"] + sizes["validation"]["rows"] == 199, "all of the first"
         assert sizes["test"]["rows"] == 101
+
+
+def edit_of(**edits: Any) -> Callable[[Plan], Decision]:
+    """An edit; double underscores stand for the dot."""
+    changes = {place.replace("__", "."): value for place, value in edits.items()}
+    return lambda plan: Decision(action="edit", plan=plan.digest(), edits=changes)
+
+
+def test_an_edit_that_cannot_be_priced_keeps_the_pause(start: Callable[..., Any]) -> None:
+    """Nobody could take it back once the graph had it: the source is looked at before."""
+    with start() as life_cycle:
+        with pytest.raises(InputError, match="nowhere"):
+            life_cycle.advance(answers(edit_of(import_rows__source="/nowhere/at/all")))
+        assert (pending(life_cycle).version, life_cycle.run.read()["status"]) == (1, "paused")
+        assert life_cycle.advance(approve_all) == "done"
+
+
+def test_a_rejection_that_asks_for_the_impossible_is_told_so(start: Callable[..., Any]) -> None:
+    """A table has no folders to take labels from; the plan before stays, for a person to judge."""
+
+    def refuse(plan: Plan) -> Decision:
+        return Decision(action="reject", plan=plan.digest(), note="labels by folder please")
+
+    with start() as life_cycle:
+        with pytest.raises(InputError, match="folder"):
+            life_cycle.advance(answers(refuse))
+        plan = pending(life_cycle)
+        assert (plan.version, plan.changes) == (2, [])
+        assert "folder" in plan.failure
+        with pytest.raises(InputError, match="folder"):
+            life_cycle.advance(approve_all)
+        life_cycle.advance(answers("approve"))
+        assert pending(life_cycle).stage == "cleaning"
+
+
+def test_answers_outlive_a_step_that_fails(
+    start: Callable[..., Any], table: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "flows.csv"
+    source.write_text(table.read_text())
+
+    def approve(plan: Plan) -> Decision:
+        source.write_text("duration,kind\n1,normal\n2,normal\n")
+        given = {"record_requirements.target": "0.55"}
+        return Decision(action="approve", plan=plan.digest(), answers=given)
+
+    with start(data={"source": str(source), "label": "kind"}) as life_cycle:
+        with pytest.raises(InputError, match="class"):
+            life_cycle.advance(answers(approve))
+        plan = pending(life_cycle)
+        assert (plan.version, plan.questions) == (2, []), "nothing is asked twice"
+        assert plan.steps[0].params["target"] == 0.55
+        source.write_text(table.read_text())
+        life_cycle.advance(answers("approve"))
+        assert life_cycle.state()["numbers"]["record_requirements"]["target"] == 0.55
+
+
+def test_an_edit_settles_the_question_about_its_parameter(start: Callable[..., Any]) -> None:
+    with start() as life_cycle:
+        life_cycle.advance(answers(edit_of(record_requirements__target=0.55)))
+        asked = [question.id for question in pending(life_cycle).questions]
+        assert "record_requirements.target" not in asked
+        assert "record_requirements.benign" in asked
+
+
+def test_work_taken_from_the_store_is_not_charged_again(start: Callable[..., Any]) -> None:
+    """The budget counts what ran; a stage that is asked again reuses what had worked."""
+    by_time = edit_of(split_rows__by="time")
+    with start() as life_cycle:
+        with pytest.raises(InputError, match="carry no time"):
+            life_cycle.advance(answers("approve", by_time, "approve"))
+        life_cycle.advance(answers(edit_of(split_rows__by="row"), "approve"))
+        assert len(events(life_cycle, "step.reused")) == 1
+        ran = sum(event["seconds"] for event in events(life_cycle, "step.finished"))
+        assert spent_minutes(life_cycle.state()) == pytest.approx(ran / 60)
+
+
+def test_a_test_source_of_one_class_is_tested_on(start: Callable[..., Any], table: Path) -> None:
+    header, *records = table.read_text().splitlines()
+    attacks = [record for record in records if record.endswith("attack")]
+    other = table.with_name("attacks.csv")
+    other.write_text("\n".join([header, *attacks[:40]]))
+    data = {"source": str(table), "label": "kind", "test": str(other)}
+    with start(data=data) as life_cycle:
+        assert life_cycle.advance(approve_all) == "done"
+        found = life_cycle.state()["reviews"]["requirements/1"].findings
+        assert found[0] == "300 rows of 2 classes were read."
+        sizes = life_cycle.state()["numbers"]["split_rows"]["sizes"]
+        assert sizes["test"]["rows"] == 40
+
+
+def test_a_class_that_is_not_there_cannot_be_benign(start: Callable[..., Any]) -> None:
+    with start(requirements={"benign": ["normal", "nromal"]}) as life_cycle:
+        life_cycle.advance(answers("approve"))
+        found = life_cycle.state()["reviews"]["requirements/1"].findings
+    assert found[-1] == "No class is called nromal, which was named as benign."
+
+
+def test_a_killed_run_is_not_said_to_be_running(tmp_path: Path, spec: MakeSpec) -> None:
+    run = create_run(tmp_path, spec(), "ask")
+    assert run.read()["status"] == "running"
+    with opened(run, tmp_path):
+        assert run.read()["status"] == "interrupted"
