@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import yaml
+
 from agents.checkpoints import Decision, Plan, Question, step_names
 from pipelines.errors import InputError
+from pipelines.store.files import canonical_json
 from tools.calls import check_params
 from tools.registry import find_tool
 
@@ -32,6 +35,21 @@ def check_decision(plan: Plan, decision: Decision) -> None:
     if decision.action == "edit" and not decision.edits:
         raise InputError("An edit names at least one parameter.", "Example: split_rows.test=0.3")
     apply_decision(plan, decision)
+
+
+def read_value(text: str) -> Any:
+    """The value that a person typed for a parameter, as YAML reads it.
+
+    Raises InputError for what is no YAML, or is nothing that JSON can say (a plan is JSON).
+    """
+    try:
+        value = yaml.safe_load(text)
+        canonical_json(value)
+    except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"The value {text!r} cannot be read.", 'Put it in quotes: "..."'
+        ) from error
+    return value
 
 
 def _answers(plan: Plan, decision: Decision) -> dict[str, Any]:

@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-import yaml
 from rich.console import Console
 
 from agents.checkpoints import Decision, Plan, Question, step_names
+from agents.edits import read_value
 from agents.terminal.plan_view import highest_risk, render_plan, shown
 from agents.terminal.sanitize import visible
 from agents.terminal.tables import say
 from pipelines.errors import InputError
-from pipelines.store.files import canonical_json
 
 Prompt = Callable[[str], str]
 Check = Callable[[Decision], None]
@@ -160,14 +159,7 @@ def _parse_change(line: str, plan: Plan) -> tuple[str, Any]:
     name, equals, text = (part.strip() for part in line.partition("="))
     if not equals or not name:
         raise InputError(f"{line!r} is not parameter=value.", "Example: test=0.3")
-    try:
-        value = yaml.safe_load(text)
-        canonical_json(value)  # a plan is JSON: no dates, no infinities
-    except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
-        raise InputError(
-            f"The value {text!r} cannot be read.", 'Put it in quotes: "..."'
-        ) from error
-    return _place(name, plan), value
+    return _place(name, plan), read_value(text)
 
 
 def _place(name: str, plan: Plan) -> str:

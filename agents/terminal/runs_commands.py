@@ -3,15 +3,12 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from agents.terminal.options import DEFAULT_WORKSPACE, Json, Workspace
-from pipelines.errors import InputError, NetloopError
-
-if TYPE_CHECKING:
-    from agents.checkpoints import Decision
+from pipelines.errors import InputError
 
 app = typer.Typer(
     help="Look at runs, resume them, answer the plan that waits.",
@@ -126,9 +123,9 @@ def edit(
 
     Example: netloop runs edit last split_rows.test=0.3
     """
-    import yaml
+    from agents.edits import read_value
 
-    edits = {name: yaml.safe_load(value) for name, value in map(_pair, changes)}
+    edits = {name: read_value(value) for name, value in map(_pair, changes)}
     _decide(run, workspace, as_json, action="edit", edits=edits, note=note)
 
 
@@ -173,22 +170,21 @@ def find_run(name: str, workspace: Path) -> Any:
 
 def _decide(run: str, workspace: Path, as_json: bool, **parts: Any) -> None:
     """Answer the waiting plan, then go on as a run with nobody else to ask: to the next pause."""
+    from pydantic import ValidationError
+
     from agents.checkpoints import Decision, Plan
     from agents.terminal.session import walk
 
     folder = find_run(run, workspace)
-    answered: list[Plan] = []
 
-    def first(plan: Plan) -> "Decision":
-        answered.append(plan)
-        return Decision(plan=plan.digest(), **parts)
+    def first(plan: Plan) -> Decision:
+        try:
+            return Decision(plan=plan.digest(), **parts)
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            raise InputError(f"{wrong['loc'][0]}: {wrong['msg'].lower()}.") from error
 
-    code = walk(folder, workspace, _after(folder.read()["approve"]), as_json, first)
-    if not answered:
-        raise NetloopError(
-            f"Run {folder.id} has no plan that waits.", "See: netloop runs show last"
-        )
-    raise typer.Exit(code)
+    raise typer.Exit(walk(folder, workspace, _after(folder.read()["approve"]), as_json, first))
 
 
 def _after(approve: str) -> str:

@@ -39,6 +39,11 @@ def walk(
     with RichProgress(console) as progress, opened(run, workspace, progress) as life_cycle:
         decide = chooser(approve, life_cycle, console, progress)
         if first is not None:
+            if life_cycle.pending() is None:  # it would answer a later plan, which nobody has seen
+                raise NetloopError(
+                    f"Run {run.id} has no plan that waits.",
+                    f"See: netloop runs show {run.id}. Go on: netloop runs resume {run.id}",
+                )
             decide = _once(first, decide)
         error: NetloopError | None = None
         try:
