@@ -20,7 +20,8 @@ class PacketBatch:
     with the fields ``high`` and ``low``, IPv4 as ``::ffff:a.b.c.d``. ``ip_length`` is the whole IP
     packet as its header says. Ports are 0 where there are none, as in every fragment but the first.
     A transport field that was not captured is 0. ``payload_offset`` points into ``buffer``;
-    ``payload_length`` counts the bytes that were captured.
+    ``payload_length`` counts the bytes that were captured, 0 where only headers could follow
+    (``decode_transport``).
     """
 
     buffer: Buffer

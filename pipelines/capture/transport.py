@@ -11,12 +11,20 @@ ICMP_PROTOCOL, TCP_PROTOCOL, UDP_PROTOCOL, ICMPV6_PROTOCOL, SCTP_PROTOCOL = 1, 6
 ICMP_BYTES = 8
 # Two ports as in UDP, a verification tag and a checksum of four bytes each.
 SCTP_BYTES = 12
+WITH_PAYLOAD = (TCP_PROTOCOL, UDP_PROTOCOL, SCTP_PROTOCOL)
+# Request and reply, of ICMP and of ICMPv6.
+ECHOES = (8, 0, 128, 129)
 
 
 def decode_transport(
     batch: PacketBatch, transport: Offsets, stop: Offsets, has_transport: NDArray[np.bool_]
 ) -> None:
-    """Fill in ports, TCP, ICMP and payload columns; ``stop`` is where the IP packets end."""
+    """Fill in ports, TCP, ICMP and payload columns; ``stop`` is where the IP packets end.
+
+    Payload is what follows TCP, UDP, SCTP or an ICMP echo. Other ICMP messages quote packets or
+    name hosts, tunnels hold whole packets and other protocols are unknown: there the bytes are
+    headers, with the addresses, ports and times to live that masks are to hide.
+    """
     protocol = np.where(has_transport, batch.protocol, 0)
     payload = transport.copy()
     _decode_tcp(batch, np.flatnonzero(protocol == TCP_PROTOCOL), payload, stop)
@@ -25,9 +33,9 @@ def decode_transport(
     is_icmp = (protocol == ICMP_PROTOCOL) & (batch.ip_version == 4)
     is_icmp |= (protocol == ICMPV6_PROTOCOL) & (batch.ip_version == 6)
     _decode_icmp(batch, np.flatnonzero(is_icmp), payload, stop)
-    is_ip = batch.ip_version > 0
-    np.copyto(batch.payload_offset, np.minimum(payload, stop), where=is_ip)
-    np.copyto(batch.payload_length, np.maximum(stop - payload, 0), where=is_ip)
+    carries = np.isin(protocol, WITH_PAYLOAD) | (is_icmp & np.isin(batch.icmp_type, ECHOES))
+    np.copyto(batch.payload_offset, np.minimum(payload, stop), where=batch.ip_version > 0)
+    np.copyto(batch.payload_length, np.maximum(stop - payload, 0), where=carries)
 
 
 def _decode_tcp(

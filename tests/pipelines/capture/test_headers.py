@@ -136,7 +136,8 @@ def test_fragments(make):
     whole, _ = one(make, make.ethernet(make.ipv4(make.udp(5, 6), protocol=17)))
     assert [b.is_fragment[0] for b in (first, later, whole)] == [True, True, False]
     assert [b.src_port[0] for b in (first, later, whole)] == [5, 0, 5]
-    assert [b.payload_length[0] for b in (first, later, whole)] == [0, 8, 0]
+    # A tiny first fragment leaves the rest of the transport header to the next one.
+    assert [b.payload_length[0] for b in (first, later, whole)] == [0, 0, 0]
 
 
 def extension(following: int, size: int = 8) -> bytes:
@@ -227,7 +228,32 @@ def test_icmp_columns(make, version, protocol):
 
 def test_icmp_of_the_other_version_is_not_read_as_icmp(make):
     batch, _ = one(make, make.ethernet(make.ipv4(b"\x08\3" + bytes(6), protocol=58)))
-    assert (batch.icmp_type[0], batch.payload_length[0]) == (0, 8)
+    assert (batch.icmp_type[0], batch.payload_length[0]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "payload"),
+    [
+        *((4, kind, 28) for kind in (0, 8)),
+        *((4, kind, 0) for kind in (3, 4, 5, 9, 11, 12, 13)),
+        *((6, kind, 28) for kind in (128, 129)),
+        *((6, kind, 0) for kind in (1, 2, 3, 4, 135, 136, 137)),
+    ],
+)
+def test_packets_that_icmp_quotes_are_no_payload(make, version, kind, payload):
+    """They hold the addresses, TTL, IP id and ports that masks hide; so do neighbour messages."""
+    message = bytes([kind, 0]) + bytes(6) + make.ipv4(make.udp(5, 6), protocol=17)
+    packet = make.ipv4(message, protocol=1) if version == 4 else make.ipv6(message, 58)
+    batch, _ = one(make, make.ethernet(packet, 0x0800 if version == 4 else 0x86DD))
+    assert (batch.icmp_type[0], batch.payload_length[0]) == (kind, payload)
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 41, 47, 50, 89, 103])
+def test_tunnels_and_unknown_protocols_have_no_payload(make, protocol):
+    """IGMP, IP in IP, IPv6 in IPv4, GRE, ESP, OSPF, PIM: what follows are headers."""
+    inner = make.ipv4(make.udp(5, 6), protocol=17)
+    batch, _ = one(make, make.ethernet(make.ipv4(inner, protocol=protocol)))
+    assert (batch.protocol[0], batch.payload_length[0]) == (protocol, 0)
 
 
 def test_columns_have_equal_length_whatever_the_mixture(make):
