@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from pipelines.datasets.fields import is_captured
 from pipelines.datasets.groups import group_rows, named, shuffled
-from pipelines.datasets.keys import Codes, mix, numbers, text_hash
+from pipelines.datasets.keys import Codes, matrix, mix, numbers, text_hash
 from pipelines.datasets.split_manifest import Split
 from pipelines.datasets.splits import (
     TEST,
@@ -17,6 +17,9 @@ from pipelines.datasets.splits import (
 )
 from pipelines.errors import InputError
 
+# What tells the first packet of a flow from every other, beside its addresses.
+FIRST_PACKET = ("first_seen_ns", "protocol", "src_port", "dst_port", "ip_id", "tcp_seq")
+
 
 def fixed_split(
     train_rows: pa.Table,
@@ -27,9 +30,9 @@ def fixed_split(
     """Join a source and a separate test source: all of the one trains, all of the other tests.
 
     Returns the joined rows and their split. Rows of the source that the test source holds too are
-    left out (the same table record; the same flow seen at the same moment), and the split's
-    warnings count them. Flows of the test source become groups of their own: an equal 5-tuple in
-    another capture is another flow.
+    left out (the same table record; the same first packet at the same moment, in whichever
+    capture), and the split's warnings count them. Flows of the test source become groups of their
+    own: an equal 5-tuple in another capture is another flow.
 
     Raises InputError if the sources differ in their columns or if nothing is left to train on.
     """
@@ -66,11 +69,19 @@ def fixed_split(
 
 
 def observation(rows: pa.Table) -> Codes:
-    """What two sources may share: the values of a record, or a flow and its moment."""
-    flow = numbers(rows, "flow").astype(np.uint64)
+    """What two sources may share: the values of a record, or a first packet and its moment.
+
+    Not ``flow``, which depends on the capture's name: a copy under another name is found too.
+    """
     if not is_captured(rows.schema):
-        return flow.astype(np.int64)
-    return mix(flow ^ mix(numbers(rows, "first_seen_ns").astype(np.uint64))).astype(np.int64)
+        return numbers(rows, "flow").astype(np.int64)
+    seen = np.zeros(rows.num_rows, np.uint64)
+    for name in FIRST_PACKET:
+        seen = mix(seen ^ mix(numbers(rows, name).astype(np.uint64) + text_hash(name)))
+    for name in ("src_ip", "dst_ip"):
+        for half in matrix(rows, name).view(np.uint64).T:
+            seen = mix(seen ^ mix(half))
+    return seen.astype(np.int64)
 
 
 def with_new_flows(rows: pa.Table) -> pa.Table:

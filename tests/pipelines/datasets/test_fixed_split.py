@@ -4,6 +4,7 @@ import pytest
 
 from pipelines.datasets.fields import group_of
 from pipelines.datasets.fixed_split import fixed_split
+from pipelines.datasets.sources import load_source
 from pipelines.errors import InputError
 
 
@@ -36,6 +37,38 @@ def test_an_equal_5_tuple_of_another_capture_is_another_flow(make_flows) -> None
     assert rows.num_rows == 3, "flow 2 was seen at the same moment: it is the same flow"
     assert split.side.tolist() == [0, 2, 2]
     assert len(set(rows["flow"].to_pylist())) == 3
+
+
+def test_a_capture_under_another_name_is_the_same_capture(tmp_path, write_capture) -> None:
+    """Its flows have other hashes, as the name is part of them."""
+    for folder in ("train/a", "train/b"):
+        write_capture(tmp_path / folder / "morning.pcap", [1000, 1001])
+    write_capture(tmp_path / "train/c/own.pcap", [2000, 2001])
+    write_capture(tmp_path / "test/deep/a/renamed.pcap", [1000, 1001, 1002])
+    train = load_source(tmp_path / "train").rows
+    test = load_source(tmp_path / "test", "file", least_classes=1).rows
+    rows, split = fixed_split(train, test, 0)
+    assert split.warnings[0] == "4 rows of the source are in the test source too: not trained on."
+    assert rows.take(split.rows_on("train"))["label"].to_pylist() == ["c", "c"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"src_ip": [b"\1" * 16]},
+        {"dst_ip": [b"\0" * 15 + b"\1"]},
+        {"src_port": [1]},
+        {"dst_port": [1]},
+        {"protocol": [6]},
+        {"ip_id": [1]},
+        {"tcp_seq": [1]},
+        {"first_seen_ns": [1]},
+    ],
+)
+def test_another_first_packet_is_another_flow(make_flows, change: dict) -> None:
+    train = make_flows(["a", "b"], first_seen_ns=[0, 1], src_port=[0, 9])
+    test = make_flows(["a"], **{"first_seen_ns": [0]} | change)
+    assert fixed_split(train, test, 0)[0].num_rows == 3
 
 
 def test_a_copy_of_the_source_leaves_nothing_to_train_on(make_flows) -> None:
