@@ -25,6 +25,7 @@ from pipelines.datasets.groups import named
 from pipelines.datasets.keys import Codes, text_codes
 from pipelines.datasets.split_manifest import Split
 from pipelines.errors import NetloopError
+from pipelines.evaluate.metrics import confusion_counts, mean_f1
 from pipelines.progress import Progress, silent
 
 SHORTCUT_GAIN = 0.5
@@ -38,7 +39,7 @@ class FieldAudit(BaseModel):
 
     name: str
     accuracy: float = Field(description="Of the look-up, on test")
-    macro_f1: float = Field(description="Of the look-up, mean over the classes of test")
+    macro_f1: float = Field(description="Of the look-up, as of every model")
     majority: float = Field(description="Test accuracy of train's most frequent class")
     gain: float = Field(description="(accuracy - majority) / (1 - majority)")
     verdict: Verdict = Field(description="shortcut: gain >= 0.5; weak: gain >= 0.2")
@@ -109,7 +110,7 @@ def audit_field(
     return FieldAudit(
         name=raw.name,
         accuracy=accuracy,
-        macro_f1=macro_f1(truth, predicted),
+        macro_f1=float(mean_f1(confusion_counts(truth, predicted, int(labels.max()) + 1))),
         majority=majority,
         gain=gain,
         verdict=verdict_of(gain),
@@ -138,15 +139,6 @@ def look_up(values: Codes, labels: Codes, asked: Codes) -> Codes:
 def most_frequent(labels: Codes) -> int:
     """The most frequent code, the lowest of equally frequent ones."""
     return int(np.bincount(labels).argmax())
-
-
-def macro_f1(truth: Codes, predicted: Codes) -> float:
-    """The mean F1 over the classes that ``truth`` holds."""
-    size = int(max(truth.max(), predicted.max())) + 1
-    right = np.bincount(truth[truth == predicted], minlength=size)
-    support = np.bincount(truth, minlength=size)
-    f1 = 2 * right / np.maximum(support + np.bincount(predicted, minlength=size), 1)
-    return float(np.mean(f1, where=support > 0))
 
 
 def verdict_of(gain: float) -> Verdict:

@@ -20,6 +20,9 @@ from pipelines.errors import InputError
 from pipelines.progress import Progress, silent
 
 NO_COLUMNS = ColumnMap()
+# More classes than this are names of hosts or flows; matrices of classes by classes would explode.
+MOST_CLASSES = 1000
+LONGEST_CLASS = 200
 
 
 def describe_source(
@@ -79,7 +82,7 @@ def find_source(path: Path) -> CaptureSource | TableSource:
 
 
 def check_classes(path: Path, loaded: LoadedSource, least: int) -> None:
-    """Raise InputError unless there are rows, of enough classes."""
+    """Raise InputError unless there are rows, of enough classes and not of absurdly many."""
     classes, _ = text_codes(loaded.rows, "label")
     if not classes:
         why = " ".join(loaded.warnings) or "Give a source with rows."
@@ -88,6 +91,13 @@ def check_classes(path: Path, loaded: LoadedSource, least: int) -> None:
         raise InputError(
             f"All {loaded.rows.num_rows} rows of {path} are of one class, {classes[0]!r}.",
             "Add traffic of another class, or take the class from elsewhere (data.label).",
+        )
+    longest = max(map(len, classes))
+    if len(classes) > MOST_CLASSES or longest > LONGEST_CLASS:
+        raise InputError(
+            f"{path} holds {len(classes):,} classes with names of up to {longest:,} characters; "
+            f"{MOST_CLASSES:,} classes and {LONGEST_CLASS} characters are the most.",
+            "This label names single hosts or flows: take the class from elsewhere (data.label).",
         )
 
 

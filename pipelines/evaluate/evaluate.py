@@ -21,6 +21,7 @@ from pipelines.evaluate.metrics import (
     confusion_counts,
     fpr_at_recall,
     mean_f1,
+    places,
 )
 from pipelines.models.base import Classifier
 from pipelines.models.registry import BASELINES
@@ -89,7 +90,7 @@ def evaluate_models(
     """
     _check(models, test_rows, labels, groups, validation_scores)
     classes = sorted({*labels, *(name for model in models.values() for name in model.classes)})
-    truth = np.searchsorted(classes, np.asarray(labels))
+    truth = places(labels, classes)
     readings = []
     for done, model in enumerate(models.values()):
         progress("testing models", done, len(models), "models")
@@ -133,12 +134,14 @@ def _read(model: Classifier, rows: pa.Table, truth: np.ndarray, classes: Sequenc
     start = time.perf_counter()
     probabilities = model.predict_proba(rows)
     seconds = time.perf_counter() - start
-    positions = np.searchsorted(classes, model.classes)
+    positions = places(model.classes, classes)
+    scores = np.zeros((len(truth), len(classes)))  # a class that the model does not know has none
+    scores[:, positions] = probabilities
     return _Reading(
         guesses=positions[probabilities.argmax(axis=1)],
         false_positives={
-            name: fpr_at_recall(truth == position, probabilities[:, column])
-            for column, (name, position) in enumerate(zip(model.classes, positions, strict=True))
+            name: fpr_at_recall(truth == position, scores[:, position])
+            for position, name in enumerate(classes)
         },
         rows_per_second=rows.num_rows / max(seconds, 1e-9),
     )

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel
 from scipy.stats import t as student
-from sklearn.metrics import accuracy_score
 
 from pipelines.errors import InputError
 from pipelines.evaluate.intervals import LEVEL, Interval
@@ -132,7 +131,7 @@ class _Trial:
     def run(self, drawn: pa.Table, test_rows: pa.Table) -> _Result:
         labels, guesses = labels_of(test_rows), self._guesses(drawn, test_rows)
         return _Result(
-            accuracy=float(accuracy_score(labels, guesses)),
+            accuracy=float(np.mean(np.array(labels, object) == guesses)),
             macro_f1=macro_f1(labels, guesses),
             out_of_fold_macro_f1=self._out_of_fold(drawn),
         )
@@ -159,7 +158,7 @@ class _Trial:
                 "Draw at least two rows of every class.",
             )
         fold = stratified_folds(numbers, folds, self.seed)
-        guesses = np.empty_like(np.asarray(labels))
+        guesses = np.empty(len(labels), object)
         for held in range(folds):
             out = pa.array(fold == held)
             guesses[fold == held] = self._guesses(drawn.filter(pc.invert(out)), drawn.filter(out))

@@ -65,7 +65,8 @@ def percentile_interval(values: np.ndarray, *, bounds: Interval, level: float = 
 
 def _groups_by_class(confusions: csr_array, classes: int) -> list[np.ndarray]:
     """Group numbers by the class that most of a group's rows have; classes without any left out."""
-    by_cell = np.repeat(np.eye(classes), classes, axis=0)
+    cell = np.arange(classes * classes)
+    by_cell = coo_array((np.ones(len(cell)), (cell, cell // classes))).tocsr()
     of_group = (confusions @ by_cell).argmax(axis=1)
     return [np.flatnonzero(of_group == number) for number in np.unique(of_group)]
 

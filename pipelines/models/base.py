@@ -9,6 +9,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from pipelines.errors import InputError
+from pipelines.evaluate.metrics import places
 from pipelines.progress import Progress
 
 
@@ -67,8 +68,8 @@ class Classifier(Protocol):
 
 
 def predict(model: Classifier, rows: pa.Table) -> np.ndarray:
-    """The most probable class of each row, as strings."""
-    return np.asarray(np.array(model.classes)[model.predict_proba(rows).argmax(axis=1)])
+    """The most probable class of each row: strings in an array of objects, shape (rows,)."""
+    return np.array(model.classes, object)[model.predict_proba(rows).argmax(axis=1)]
 
 
 def labels_of(rows: pa.Table) -> list[str]:
@@ -86,13 +87,13 @@ def class_numbers(labels: Sequence[str], rows: pa.Table) -> tuple[list[str], np.
     """
     if len(labels) != rows.num_rows:
         raise InputError(f"There are {rows.num_rows} rows but {len(labels)} labels.")
-    classes, numbers = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
+    classes = sorted(set(labels))
     if len(classes) < 2:
-        found = f"only the class {str(classes[0])!r}" if len(classes) else "no rows at all"
+        found = f"only the class {classes[0]!r}" if classes else "no rows at all"
         raise InputError(
             f"The training side has {found}.", "A model needs rows of at least two classes."
         )
-    return classes.tolist(), numbers
+    return classes, places(labels, classes)
 
 
 def stratified_folds(numbers: np.ndarray, folds: int, seed: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.datasets.audit import Audit, audit, look_up, macro_f1, verdict_of
+from pipelines.datasets.audit import Audit, audit, look_up, verdict_of
 from pipelines.datasets.audit_fields import networks, raw_fields
 from pipelines.datasets.fields import DEFAULT_MASKS, field
 from pipelines.datasets.split_manifest import Split
@@ -37,16 +37,6 @@ def test_the_look_up_is_a_dictionary_of_most_frequent_labels(known: list, asked:
     values, labels = np.array(known, np.int64).T
     found = look_up(values, labels, np.array(asked, np.int64))
     assert found.tolist() == by_dictionary(known, asked)
-
-
-@settings(deadline=None)  # the first example imports scikit-learn
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=40))
-def test_macro_f1_equals_scikit_learn(pairs: list) -> None:
-    from sklearn.metrics import f1_score
-
-    truth, predicted = np.array(pairs, np.int64).T
-    expected = f1_score(truth, predicted, labels=np.unique(truth), average="macro", zero_division=0)
-    assert macro_f1(truth, predicted) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,16 @@ def test_one_capture_is_a_source_for_a_test(tmp_path: Path, write_capture) -> No
         load_source(path, "file")
 
 
+def test_a_column_of_identifiers_is_no_label(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("label,size\n" + "".join(f"host-{n},{n}\n" for n in range(1001)))
+    with pytest.raises(InputError, match="holds 1,001 classes with names of up to 9 characters"):
+        load_source(path)
+    path.write_text(f"label,size\n{'a' * 201},1\nb,2\n")
+    with pytest.raises(InputError, match="holds 2 classes with names of up to 201 characters"):
+        load_source(path)
+
+
 @pytest.mark.parametrize("make", ["missing", "empty", "documents"])
 def test_nothing_to_learn_from(tmp_path: Path, make: str) -> None:
     folder = tmp_path / "data"

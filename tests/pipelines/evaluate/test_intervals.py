@@ -150,3 +150,11 @@ def test_a_class_that_a_replicate_misses_is_left_out_of_its_mean() -> None:
 def test_percentiles_by_hand() -> None:
     assert percentile_interval(np.arange(1001), bounds=(0, 1)) == pytest.approx((25, 975))
     assert percentile_interval(np.arange(11), bounds=(0, 1), level=0.8) == pytest.approx((1, 9))
+
+
+def test_many_classes_need_no_cube_of_them() -> None:
+    """A dense table of cells by classes would take 8 GB here."""
+    numbers = np.arange(1000).repeat(2)
+    counts = group_confusions(np.arange(2000), numbers, numbers, 1000)
+    values = resampled_macro_f1([counts], 1000, seed=0, replicates=2)
+    assert values.tolist() == [[1.0, 1.0]]

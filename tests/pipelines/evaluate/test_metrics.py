@@ -13,6 +13,7 @@ from pipelines.evaluate.metrics import (
     fpr_at_recall,
     macro_f1,
     mean_f1,
+    places,
 )
 
 # True a: 8 right, 2 as b. True b: 3 as a, 5 right. c: never there, never guessed.
@@ -38,6 +39,19 @@ def test_many_confusions_at_once() -> None:
     stack = np.stack([CONFUSION, CONFUSION.T, np.zeros((3, 3), int)])
     expected = [float(mean_f1(CONFUSION)), float(mean_f1(CONFUSION.T)), 0.0]
     assert mean_f1(stack).tolist() == pytest.approx(expected)
+
+
+def test_labels_are_compared_as_they_are() -> None:
+    """NumPy's texts end before trailing zeros, and take the room of the longest of them."""
+    assert macro_f1(["a", "a\0"], ["a", "a"]) == pytest.approx((2 / 3 + 0) / 2)
+    assert macro_f1(["a"] * 100_000 + ["b" * 1_000_000], ["a"] * 100_001) < 0.5
+
+
+def test_places() -> None:
+    assert places(["b", "a", "b"], ["a", "b"]).tolist() == [1, 0, 1]
+    assert places([], ["a"]).shape == (0,)
+    with pytest.raises(KeyError):
+        places(["c"], ["a", "b"])
 
 
 @given(pairs)
@@ -77,6 +91,11 @@ class TestFalsePositiveRate:
     )
     def test_by_hand(self, recall: float, expected: float) -> None:
         assert fpr_at_recall(self.CLASS, self.SCORES, recall) == expected
+
+    def test_thresholds_inside_a_straight_stretch_count(self) -> None:
+        """Ten thresholds, each of which finds one more row of either kind, as ties do."""
+        scores = np.repeat(np.linspace(1, 0.1, 10), 2)
+        assert fpr_at_recall(np.tile([True, False], 10), scores, 0.5) == pytest.approx(0.5)
 
     def test_perfect_and_useless_scores(self) -> None:
         assert fpr_at_recall(self.CLASS, self.CLASS.astype(float)) == 0

@@ -18,6 +18,12 @@ def test_classes_are_sorted_and_numbered() -> None:
     assert numbers.tolist() == [1, 0, 1]
 
 
+def test_classes_sort_by_code_point_and_differ_by_their_last_character() -> None:
+    classes, numbers = class_numbers(["é", "a\0", "a"], ROWS)
+    assert classes == sorted(["é", "a\0", "a"]) == ["a", "a\0", "é"]
+    assert numbers.tolist() == [2, 1, 0]
+
+
 @pytest.mark.parametrize(
     ("labels", "rows", "message"),
     [
