@@ -10,7 +10,7 @@ from pipelines.capture.batch import PacketBatch, undecoded
 from pipelines.capture.frames import Frames
 from pipelines.capture.framing import read_frames
 from pipelines.capture.health import CaptureHealth
-from pipelines.capture.link import NOT_CAPTURED, UNSUPPORTED, Types, decode_link, distinct
+from pipelines.capture.link import NOT_CAPTURED, UNSUPPORTED, Types, decode_link
 from pipelines.capture.network import MALFORMED, decode_network
 from pipelines.capture.source import PIECE_BYTES
 from pipelines.capture.transport import decode_transport
@@ -50,8 +50,7 @@ def _count(batch: PacketBatch, types: Types, health: CaptureHealth) -> None:
     health.decoded += int(np.count_nonzero(batch.ip_version))
     health.truncated += int(np.count_nonzero(batch.captured_length < batch.wire_length))
     health.add_times(int(batch.time_ns.min()), int(batch.time_ns.max()))
-    for code in distinct(batch.link_type):
-        count = int(np.count_nonzero(batch.link_type == code))
+    for code, count in _counted(batch.link_type):
         health.link_types[code] = health.link_types.get(code, 0) + count
     skipped = batch.ip_version == 0
     unsupported = skipped & (types == UNSUPPORTED)

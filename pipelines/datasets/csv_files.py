@@ -20,6 +20,10 @@ from pipelines.errors import InputError
 GZIP_MAGIC = b"\x1f\x8b"
 HEAD_BYTES = 1 << 16
 SAMPLE_ROWS = 100
+# Tables are read whole, and shrink to a tenth or a fortieth; a gzip bomb shrinks to a thousandth.
+MOST_EXPANDED = 1 << 30
+MOST_EXPANSION = 200
+PIECE = 1 << 20
 DELIMITERS = (",", ";", "\t")
 NO_TABLES = {".md", ".json", ".jsonl", ".yaml", ".yml", ".html", ".xml", ".py", ".log", ".sha256"}
 # What tools write for "no value" in a column of numbers.
@@ -182,6 +186,8 @@ def parse(
     )
     with file.path.open("rb") as probe:
         compression = "gzip" if probe.read(2) == GZIP_MAGIC else None
+    if compression:
+        check_expansion(file)
     try:
         with pa.input_stream(str(file.path), compression=compression) as stream:
             return arrow_csv.read_csv(stream, read, layout, convert)
@@ -189,6 +195,20 @@ def parse(
         if encoding == "utf8" and "invalid UTF8" in str(error):
             return None
         raise
+
+
+def check_expansion(file: CsvFile) -> None:
+    """Raise InputError if a gzip file holds far more than tables do; OSError if it is damaged."""
+    limit = max(MOST_EXPANDED, MOST_EXPANSION * file.bytes)
+    size = 0
+    with pa.input_stream(str(file.path), compression="gzip") as stream:
+        while piece := len(stream.read(PIECE)):
+            size += piece
+            if size > limit:
+                raise InputError(
+                    f"{file.path} is {file.bytes:,} bytes that unpack to more than {limit:,}.",
+                    "Unpack it yourself if that is right.",
+                )
 
 
 def typed(column: pa.ChunkedArray) -> pa.ChunkedArray:

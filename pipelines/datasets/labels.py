@@ -2,6 +2,8 @@
 
 import csv
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from pipelines.datasets.groups import named
@@ -66,11 +68,8 @@ def has_manifest(root: Path) -> bool:
 
 def missing_columns(path: Path) -> list[str]:
     """The needed columns that a manifest lacks. Raises InputError if it cannot be read."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header = [cell.strip() for cell in next(csv.reader(file), [])]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read: {error}.", "Save it as CSV in UTF-8.") from error
+    with readable(path), path.open(newline="", encoding="utf-8-sig") as file:
+        header = [cell.strip() for cell in next(csv.reader(file), [])]
     return [name for name in ("file", "label") if name not in header]
 
 
@@ -160,14 +159,31 @@ def by_manifest(
 
 
 def manifest_rows(manifest: Path) -> list[tuple[str, str]]:
-    """File and label of every row, trimmed; Windows paths become ours."""
-    with manifest.open(newline="", encoding="utf-8-sig") as file:
+    """File and label of every row, trimmed; Windows paths become ours.
+
+    Raises InputError if the manifest cannot be read to its end.
+    """
+    with readable(manifest), manifest.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file, skipinitialspace=True)
         reader.fieldnames = [cell.strip() for cell in reader.fieldnames or []]
-        return [
+        rows = [
             ((row["file"] or "").strip().replace("\\", "/"), (row["label"] or "").strip())
             for row in reader
         ]
+        if any("\0" in entry for entry, _ in rows):
+            raise ValueError("a file's name holds a zero byte")
+    return rows
+
+
+@contextmanager
+def readable(manifest: Path) -> Iterator[None]:
+    """Raise InputError for whatever reading a damaged CSV raises."""
+    try:
+        yield
+    except (OSError, ValueError, csv.Error) as error:  # UnicodeDecodeError is a ValueError
+        raise InputError(
+            f"{manifest} cannot be read: {error}.", "Save it as CSV in UTF-8."
+        ) from error
 
 
 def manifest_warnings(manifest: Path, absent: list[str], unnamed: list[str]) -> list[str]:

@@ -104,7 +104,8 @@ class Split:
         except (OSError, ValueError, EOFError, ValidationError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"{folder} holds no split: {reason}.", "Draw it again.") from error
-        if side.dtype != np.int8 or side.shape != (document.rows,):
+        fits = side.dtype == np.int8 and side.shape == (document.rows,)
+        if not fits or not np.isin(side, range(len(SIDES))).all():
             raise InputError(
                 f"{folder / SIDES_FILE} does not fit its manifest.", "Draw the split again."
             )

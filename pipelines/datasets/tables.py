@@ -25,6 +25,8 @@ BOOKKEEPING = ("label", "capture", "flow", "first_seen_ns")
 CAPTURE = "its capture"
 CLASS = "its class"
 TIME_UNITS = ((1e17, 1), (1e14, 1_000), (1e11, 1_000_000), (0, 1_000_000_000))
+FIRST_NOT_COUNTED_NS = 2.0**63
+ZONE = r"(Z|[+-]\d\d(:?\d\d)?)$"
 
 
 def load_table(
@@ -106,7 +108,8 @@ def nanoseconds(column: pa.ChunkedArray, name: str) -> pa.Array:
     """Times as nanoseconds since 1970.
 
     Numbers count seconds, milli-, micro- or nanoseconds, whichever puts the median between 1973
-    and 5138; texts are ISO 8601. Raises InputError if a time is missing or something else.
+    and 5138; texts are ISO 8601, all with a zone or all without. Raises InputError if a time is
+    missing or something else.
     """
     values = typed(column)
     if values.null_count:
@@ -117,11 +120,17 @@ def nanoseconds(column: pa.ChunkedArray, name: str) -> pa.Array:
         numbers = values.to_numpy()
         median = abs(float(np.median(numbers))) if len(numbers) else 0.0
         unit = next(unit for least, unit in TIME_UNITS if median >= least)
+        if (np.abs(numbers) >= FIRST_NOT_COUNTED_NS / unit).any():
+            raise InputError(
+                f"The times in {name!r} count by different units, or lie beyond the year 2262.",
+                "Mend the column, or leave columns.time out.",
+            )
         whole = np.floor(numbers)
         rest = np.rint((numbers - whole) * unit)
         return pa.array(whole.astype(np.int64) * unit + rest.astype(np.int64))
+    zone = "UTC" if pc.any(pc.match_substring_regex(values, ZONE)).as_py() else None
     try:
-        return pc.cast(pc.cast(values, pa.timestamp("ns")), pa.int64())
+        return pc.cast(pc.cast(values, pa.timestamp("ns", zone)), pa.int64())
     except pa.ArrowInvalid as error:
         raise InputError(
             f"The times in {name!r} are neither epoch numbers nor ISO 8601: {error}.",

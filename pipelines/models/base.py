@@ -69,7 +69,7 @@ class Classifier(Protocol):
 
 def predict(model: Classifier, rows: pa.Table) -> np.ndarray:
     """The most probable class of each row: strings in an array of objects, shape (rows,)."""
-    return np.array(model.classes, object)[model.predict_proba(rows).argmax(axis=1)]
+    return np.asarray(np.array(model.classes, object)[model.predict_proba(rows).argmax(axis=1)])
 
 
 def labels_of(rows: pa.Table) -> list[str]:

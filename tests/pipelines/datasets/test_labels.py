@@ -137,6 +137,21 @@ def test_a_manifest_that_is_no_text(tmp_path: Path) -> None:
         assign_labels(tmp_path, captures, "labels.csv")
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        b"a.pcap,x\n" * 2000 + b"\xff.pcap,y\n",  # beyond what reading the header decodes
+        b"a" * 200_000 + b",x\n",
+        b"a\0.pcap,x\n",
+    ],
+)
+def test_a_manifest_that_is_damaged_further_down(tmp_path: Path, rows: bytes) -> None:
+    captures = manifest(tmp_path, "file,label\n")
+    (tmp_path / "labels.csv").write_bytes(b"file,label\n" + rows)
+    with pytest.raises(InputError, match=r"labels\.csv cannot be read"):
+        assign_labels(tmp_path, captures, "labels.csv")
+
+
 def test_an_unknown_rule_or_manifest_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'filename'") as caught:
         assign_labels(tmp_path, ["a.pcap"], "filename")

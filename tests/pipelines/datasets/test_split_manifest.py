@@ -80,6 +80,11 @@ def test_a_folder_that_is_no_split_is_refused(rows: pa.Table, tmp_path: Path) ->
     np.save(tmp_path / "sides.npy", np.zeros(3, np.int8))
     with pytest.raises(InputError, match="does not fit"):
         Split.load(tmp_path)
+    # A row on a fourth side would belong to nobody, and hide its group from the proof.
+    for side in (-1, 3):
+        np.save(tmp_path / "sides.npy", np.array([0] * 19 + [side], np.int8))
+        with pytest.raises(InputError, match="does not fit"):
+            Split.load(tmp_path)
     (tmp_path / "sides.npy").write_bytes(sides)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "extra": 1}))

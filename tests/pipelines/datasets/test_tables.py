@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from pipelines.datasets import nsl_kdd
+from pipelines.datasets import csv_files, nsl_kdd
 from pipelines.datasets.description import ColumnMap, LoadedSource
 from pipelines.datasets.fields import feature_columns, group_of
 from pipelines.datasets.sources import describe_source, load_source
@@ -185,12 +185,22 @@ def test_the_column_map_drops_groups_renames_and_times(tmp_path: Path) -> None:
         ("1600000000123456", 1_600_000_000_123_456 * 10**3),
         ("2020-09-13T12:26:40", 1_600_000_000 * 10**9),
         ("2020-09-13 12:26:40.5", 1_600_000_000_500_000_000),
+        ("2020-09-13T12:26:40Z", 1_600_000_000 * 10**9),
+        ("2020-09-13T14:26:40.25+02:00", 1_600_000_000_250_000_000),
     ],
 )
 def test_times_in_every_unit(tmp_path: Path, text: str, nanoseconds: int) -> None:
     rows = load(tmp_path, f"t,x,label\n{text},1,a\n{text},2,b\n", columns=ColumnMap(time="t")).rows
     assert rows["first_seen_ns"].to_pylist() == [nanoseconds] * 2
     assert group_of(rows.schema.field("first_seen_ns")) == "time"
+
+
+@pytest.mark.parametrize("time", ["1e12", "-1e12", "1e300"])
+def test_times_that_no_64_bits_hold_are_refused(tmp_path: Path, time: str) -> None:
+    """Most count seconds; in nanoseconds this one would wrap around to any moment at all."""
+    text = f"t,x,label\n1600000000,1,a\n1600000001,1,b\n{time},2,b\n"
+    with pytest.raises(InputError, match="different units, or lie beyond the year 2262"):
+        load(tmp_path, text, columns=ColumnMap(time="t"))
 
 
 @pytest.mark.parametrize(("cell", "words"), [("soon", "neither epoch"), ("", "no time")])
@@ -245,6 +255,17 @@ def test_damaged_gzip_is_an_error_not_a_traceback(tmp_path: Path) -> None:
     content = gzip.compress(("x,label\n" + "".join(f"{i * i},a\n" for i in range(60_000))).encode())
     with pytest.raises(InputError, match=r"cannot be read as a table|no capture and no table"):
         load_source(write(tmp_path / "t.csv.gz", content[: len(content) // 2]))
+
+
+def test_a_gzip_bomb_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = b"x,label\n" + b"1,a\n2,b\n" * 1_000_000
+    path = write(tmp_path / "t.csv.gz", gzip.compress(rows))
+    assert load_source(path).rows.num_rows == 2_000_000, "8 MB harm nobody"
+    monkeypatch.setattr(csv_files, "MOST_EXPANDED", 1 << 20)
+    with pytest.raises(InputError, match=r"bytes that unpack to more than [\d,]+\. Unpack"):
+        load_source(path)
 
 
 def test_files_of_one_header_are_one_table(tmp_path: Path) -> None:
