@@ -18,7 +18,7 @@ from langgraph.types import Command, interrupt
 from agents.checkpoints import STAGES, Decision, Plan, PlanRecord, Stage, plan_changes, step_names
 from agents.edits import apply_decision
 from agents.stages import StageRules, rules_of
-from agents.state import FLOW_VERSION, Feedback, State, spent_minutes, versions_of
+from agents.state import FLOW_VERSION, Feedback, State, versions_of
 from agents.workbench import Workbench
 from pipelines.errors import InputError
 
@@ -82,8 +82,7 @@ def build_stage(name: Stage, bench: Workbench) -> Graph:
     def execute(state: State) -> State:
         bench.check_stop()
         plan, done = _plan(state), state.get("done", 0)
-        limit = bench.spec.budget.minutes
-        if limit is not None and spent_minutes(state) >= limit:
+        if bench.minutes_left(state) == 0:
             return {"outcome": "budget"}
         if done >= len(plan.steps):
             return {"done": done}

@@ -1,12 +1,11 @@
 """What the graph's nodes work with: one run, its planner, its tools, its events."""
 
-import os
 import threading
 from dataclasses import dataclass, field
 from typing import Any
 
 from agents.checkpoints import Plan, Stage, Step
-from agents.planners.base import Evidence, Machine, Planner
+from agents.planners.base import Evidence, Planner
 from agents.spec import Spec
 from agents.state import State, spent_minutes
 from pipelines.errors import NetloopError
@@ -100,21 +99,9 @@ class Workbench:
 
     def evidence(self, stage: Stage, facts: dict[str, Any], state: State) -> Evidence:
         """The evidence for one stage's proposal."""
+        return Evidence(stage=stage, spec=self.spec, facts=facts, numbers=state.get("numbers", {}))
+
+    def minutes_left(self, state: State) -> float | None:
+        """What is left of the budget, 0 once it is spent; None without a budget."""
         budget = self.spec.budget.minutes
-        return Evidence(
-            stage=stage,
-            spec=self.spec,
-            facts=facts,
-            numbers=state.get("numbers", {}),
-            machine=this_machine(),
-            minutes_left=None if budget is None else max(0.0, budget - spent_minutes(state)),
-        )
-
-
-def this_machine() -> Machine:
-    """Cores, memory and accelerator that a plan can count on."""
-    import torch
-
-    pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else ""
-    return Machine(cores=len(os.sched_getaffinity(0)), memory_mb=pages * size >> 20, gpu=gpu)
+        return None if budget is None else max(0.0, budget - spent_minutes(state))

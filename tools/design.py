@@ -3,6 +3,7 @@
 None reads the test side but the few-label study, which chooses by folds within its own few rows.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pipelines.store.files import canonical_json, write_atomic
 from tools.spec import Estimate, Params, ToolContext, ToolResult, ToolSpec
 
 MODEL_PREFIX = "model/"
+CNN_MODEL = MODEL_PREFIX + "cnn"
 
 
 class TrainParams(Params):
@@ -50,6 +52,13 @@ def split_sides(context: ToolContext, *sides: Any) -> Iterator[Any]:
     split.check(rows)
     for side in sides:
         yield rows.take(split.rows_on(side))
+
+
+def count_on(context: ToolContext, *sides: Any) -> int:
+    """How many rows of the run's split are on these sides."""
+    from pipelines.datasets.split_manifest import Split
+
+    return len(Split.load(context.artifact("split")).rows_on(*sides))
 
 
 CHOSEN_WITHIN = (
@@ -92,7 +101,7 @@ def _train(
         artifacts[MODEL_PREFIX + name] = _save(fitted.classifier, record, context)
         scores[name] = fitted.validation_macro_f1
         epochs = max(epochs, len(curve))
-    numbers = {"validation": scores, "epochs": epochs, "warnings": warnings}
+    numbers = {"validation": scores, "trained": scores, "epochs": epochs, "warnings": warnings}
     rows = train.num_rows + validation.num_rows
     return ToolResult(artifacts=artifacts, numbers=numbers, work=float(rows))
 
@@ -114,7 +123,29 @@ def _baselines(params: BaselineParams, context: ToolContext) -> ToolResult:
 def _cnn(params: CnnParams, context: ToolContext) -> ToolResult:
     settings = {"epochs": params.epochs, "channels": params.channels}
     result = _train(["cnn"], settings, params.masks, context)
-    return result.model_copy(update={"work": result.work * result.numbers["epochs"]})
+    result = result.model_copy(update={"work": result.work * result.numbers["epochs"]})
+    return _better_trial(result, params.masks, context)
+
+
+def _better_trial(result: ToolResult, masks: list[str], context: ToolContext) -> ToolResult:
+    """This trial of the CNN, or the one before it if validation prefers that one.
+
+    Trials with other masks are not compared: the person wanted the last ones.
+    """
+    from pipelines.models.card import read_card
+
+    if CNN_MODEL not in context.inputs:
+        return result
+    earlier = context.artifact(CNN_MODEL)
+    score = json.loads((earlier / "fit.json").read_text())["validation_macro_f1"]
+    now = result.numbers["validation"]["cnn"]
+    if score <= now or sorted(read_card(earlier / "model").masks) != sorted(masks):
+        return result
+    kept = f"This trial of cnn reached {now:.3f} on validation; the one before, {score:.3f}, stays."
+    warnings = [*result.numbers["warnings"], kept]
+    numbers = {**result.numbers, "validation": {"cnn": score}, "warnings": warnings}
+    artifacts = {CNN_MODEL: context.inputs[CNN_MODEL]}
+    return result.model_copy(update={"artifacts": artifacts, "numbers": numbers})
 
 
 def _few_labels(params: FewLabelParams, context: ToolContext) -> ToolResult:
@@ -191,15 +222,15 @@ def _few_label_row(name: str, model: dict[str, Any]) -> dict[str, Any]:
 
 
 def _estimate_baselines(params: BaselineParams, context: ToolContext) -> Estimate:
-    rows = context.rows() or 0
+    rows = count_on(context, "train", "validation")
     minutes = context.rates.minutes("train_baselines", rows * len(params.models))
-    return Estimate(rows=rows or None, minutes=minutes, memory_mb=300 + rows // 50)
+    return Estimate(rows=rows, minutes=minutes, memory_mb=300 + rows // 50)
 
 
 def _estimate_cnn(params: CnnParams, context: ToolContext) -> Estimate:
-    rows = context.rows() or 0
+    rows = count_on(context, "train", "validation")
     minutes = context.rates.minutes("train_cnn", rows * params.epochs)
-    return Estimate(rows=rows or None, minutes=minutes, memory_mb=500 + rows // 100)
+    return Estimate(rows=rows, minutes=minutes, memory_mb=500 + rows // 100)
 
 
 def _estimate_few_labels(params: FewLabelParams, context: ToolContext) -> Estimate:
@@ -224,8 +255,8 @@ TRAIN_CNN = ToolSpec(
     risk="train",
     run=_cnn,
     estimate=_estimate_cnn,
-    needs=("split_rows", "split"),
-    makes=("model/cnn",),
+    needs=("split_rows", "split", f"{CNN_MODEL}?"),
+    makes=(CNN_MODEL,),
 )
 STUDY_FEW_LABELS = ToolSpec(
     name="study_few_labels",

@@ -9,8 +9,7 @@ from pydantic import Field
 
 from pipelines.errors import InputError
 from pipelines.store.files import write_atomic
-from tools.design import MODEL_PREFIX, split_sides
-from tools.requirements import no_cost
+from tools.design import MODEL_PREFIX, count_on, split_sides
 from tools.spec import Estimate, Params, ToolContext, ToolResult, ToolSpec
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 class EvaluateParams(Params):
     best: str = Field(description="The model that was chosen by validation")
-    recall: float = Field(default=0.9, gt=0, le=1, description="Where false positives are counted")
 
 
 class PackageParams(Params):
@@ -42,6 +40,7 @@ def _evaluate(params: EvaluateParams, context: ToolContext) -> ToolResult:
     from pipelines.evaluate.evaluate import evaluate_models
     from pipelines.models.registry import load_model
 
+    _check_trained("evaluate_models", params.best, context)
     (test,) = split_sides(context, "test")
     folders = context.named(MODEL_PREFIX)
     models = {name: load_model(folder / "model") for name, folder in folders.items()}
@@ -101,17 +100,22 @@ def _package(params: PackageParams, context: ToolContext) -> ToolResult:
     from pipelines.models.registry import load_model
     from pipelines.operate.detector import package
 
-    folders = context.named(MODEL_PREFIX)
-    if params.model not in folders:
-        raise InputError(
-            f"package_detector: no model {params.model!r} was trained.",
-            f"There are: {', '.join(folders)}.",
-        )
-    model = load_model(folders[params.model] / "model")
-    info = _describe(params, folders[params.model] / "model", context)
+    _check_trained("package_detector", params.model, context)
+    folder = context.named(MODEL_PREFIX)[params.model] / "model"
+    model = load_model(folder)
+    info = _describe(params, folder, context)
     digest = context.store.make(lambda folder: package(folder, model, info))
     numbers = {"model": params.model, "classes": model.classes, "benign": params.benign}
     return ToolResult(artifacts={"detector": digest}, numbers=numbers)
+
+
+def _check_trained(tool: str, model: str, context: ToolContext) -> None:
+    """Raises InputError, already when the step is priced: the test side is not read for a typo."""
+    trained = context.named(MODEL_PREFIX)
+    if model not in trained:
+        raise InputError(
+            f"{tool}: no model {model!r} was trained.", f"There are: {', '.join(trained)}."
+        )
 
 
 def _describe(params: PackageParams, model: Path, context: ToolContext) -> "DetectorInfo":
@@ -212,10 +216,15 @@ def _evaluate_detector(params: EvaluateDetectorParams, context: ToolContext) -> 
 
 
 def _estimate_evaluate(params: EvaluateParams, context: ToolContext) -> Estimate:
-    rows = context.rows() or 0
-    models = max(1, len(context.named(MODEL_PREFIX)))
-    minutes = context.rates.minutes("evaluate_models", rows * models)
-    return Estimate(rows=rows or None, minutes=minutes, memory_mb=300)
+    _check_trained("evaluate_models", params.best, context)
+    rows = count_on(context, "test")
+    minutes = context.rates.minutes("evaluate_models", rows * len(context.named(MODEL_PREFIX)))
+    return Estimate(rows=rows, minutes=minutes, memory_mb=300)
+
+
+def _estimate_package(params: PackageParams, context: ToolContext) -> Estimate:
+    _check_trained("package_detector", params.model, context)
+    return Estimate()
 
 
 def _estimate_detect(params: DetectParams, context: ToolContext) -> Estimate:
@@ -240,7 +249,7 @@ PACKAGE_DETECTOR = ToolSpec(
     params=PackageParams,
     risk="write",
     run=_package,
-    estimate=no_cost,
+    estimate=_estimate_package,
     needs=("rows", "requirements", MODEL_PREFIX, "evaluation?", "few_labels?"),
     makes=("detector",),
 )

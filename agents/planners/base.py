@@ -9,14 +9,6 @@ from agents.spec import Spec
 from agents.state import Feedback
 
 
-class Machine(BaseModel):
-    """What the plan will run on."""
-
-    cores: int
-    memory_mb: int
-    gpu: str = ""
-
-
 class Evidence(BaseModel):
     """All that a planner may see: the goal, and schemas and statistics that code computed."""
 
@@ -24,8 +16,6 @@ class Evidence(BaseModel):
     spec: Spec
     facts: dict[str, Any] = Field(default_factory=dict, description="This stage's own findings")
     numbers: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Earlier results")
-    machine: Machine
-    minutes_left: float | None = None
 
 
 class Planner(Protocol):

@@ -92,11 +92,11 @@ def _workspace(workspace: Path) -> Iterator[Finding]:
 
 
 def _machine() -> Iterator[Finding]:
-    from agents.workbench import this_machine
+    import torch
 
-    machine = this_machine()
-    gpu = machine.gpu or "no GPU (none is needed)"
-    yield True, f"{machine.cores} cores, {machine.memory_mb:,} MB, {gpu}", ""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU (none is needed)"
+    yield True, f"{len(os.sched_getaffinity(0))} cores, {memory:,} MB, {gpu}", ""
 
 
 def _model() -> Iterator[Finding]:

@@ -622,3 +622,110 @@ def test_a_killed_run_is_not_said_to_be_running(tmp_path: Path, spec: MakeSpec) 
     assert run.read()["status"] == "running"
     with opened(run, tmp_path):
         assert run.read()["status"] == "interrupted"
+
+
+def scores_of(life_cycle: LifeCycle) -> list[float]:
+    """Validation scores of the CNN, a number a trial, as it was trained."""
+    found = [
+        e["numbers"]["trained"] for e in events(life_cycle, "step.finished") if "cnn" in e["tool"]
+    ]
+    return [score["cnn"] for score in found]
+
+
+def kept_score(life_cycle: LifeCycle) -> float:
+    """What the CNN that the run goes on with reached on validation."""
+    folder = life_cycle.run.store.path(life_cycle.state()["artifacts"]["model/cnn"])
+    return float(json.loads((folder / "fit.json").read_text())["validation_macro_f1"])
+
+
+def one_epoch(plan: Plan) -> Decision:
+    return Decision(action="edit", plan=plan.digest(), edits={"train_cnn.epochs": 1})
+
+
+CNN_FOR_THE_MOON = {
+    "design": {"candidates": ["cnn"], "epochs": 6},
+    "requirements": {"target": 0.999},
+}
+
+
+def test_the_better_of_two_trials_goes_on(start: Callable[..., Any]) -> None:
+    """The second trial is made to be worse here: its model must not take the first one's place."""
+    with start(**CNN_FOR_THE_MOON) as life_cycle:
+        life_cycle.advance(
+            answers("approve", "approve", "approve", "approve", one_epoch, "approve")
+        )
+        assert pending(life_cycle).stage == "operation"
+        first, second = scores_of(life_cycle)
+        assert second < first, "else this test says nothing"
+        assert kept_score(life_cycle) == first
+        assert pending(life_cycle).steps[0].reasons["best"].endswith(f"{first:.3f}")
+        assert life_cycle.advance(approve_all) == "target_missed"
+        row = life_cycle.state()["numbers"]["evaluate_models"]["models"][0]
+        assert row["validation_macro_f1"] == first
+        findings = life_cycle.state()["reviews"]["design/3"].findings
+        assert any("the one before" in line for line in findings)
+
+
+def test_a_second_trial_stays_within_the_epochs_of_the_spec(start: Callable[..., Any]) -> None:
+    with start(**CNN_FOR_THE_MOON) as life_cycle:
+        life_cycle.advance(answers(*["approve"] * 4))
+        plan = pending(life_cycle)
+        assert (plan.stage, plan.version) == ("design", 2)
+        assert plan.steps[0].params["epochs"] == 6
+        assert plan.changes == ["~ train_cnn.channels: 64 -> 128"]
+
+
+def test_edits_before_the_first_trial_do_not_count_as_trials(start: Callable[..., Any]) -> None:
+    with start(**CNN_FOR_THE_MOON) as life_cycle:
+        life_cycle.advance(answers(*["approve"] * 3, one_epoch, "approve"))
+        assert (pending(life_cycle).stage, pending(life_cycle).version) == ("design", 3)
+
+
+def test_a_target_for_accuracy_is_not_judged_by_macro_f1(start: Callable[..., Any]) -> None:
+    wanted = {"metric": "accuracy", "target": 0.999}
+    with start(requirements=wanted) as life_cycle:
+        assert life_cycle.advance(approve_all) == "target_missed"
+        state = life_cycle.state()
+        assert not any("target" in line for line in state["reviews"]["design/1"].findings)
+        assert "accuracy" in state["reviews"]["operation/1"].findings[0]
+
+
+@pytest.mark.parametrize("place", ["evaluate_models__best", "package_detector__model"])
+def test_a_model_that_was_not_trained_is_refused_before_the_test_side_is_read(
+    start: Callable[..., Any], place: str
+) -> None:
+    with start() as life_cycle:
+        with pytest.raises(InputError, match="no model 'forest' was trained"):
+            life_cycle.advance(answers(*["approve"] * 4, edit_of(**{place: "forest"})))
+        assert "evaluate_models" not in life_cycle.state()["numbers"]
+        assert life_cycle.advance(approve_all) == "done"
+
+
+def test_the_detector_is_judged_by_its_own_model(start: Callable[..., Any]) -> None:
+    """Validation chose the regression; whoever packs the majority class gets its score."""
+    pack = edit_of(package_detector__model="majority")
+    with start(requirements={"target": 0.5}) as life_cycle:
+        assert life_cycle.advance(answers(*["approve"] * 4, pack, "approve")) == "target_missed"
+        findings = life_cycle.state()["reviews"]["operation/2"].findings
+    assert findings[0] == "You packed majority; validation chose logistic_regression."
+    assert findings[1].startswith("majority misses the target")
+
+
+def test_false_alarms_that_a_study_does_not_measure_are_not_called_tolerable(
+    start: Callable[..., Any], table: Path
+) -> None:
+    data = {"source": str(table), "label": "kind", "sample": {"per_class": 10, "draws": 2}}
+    with start(data=data, requirements={"max_false_positive_rate": 0.01}) as life_cycle:
+        assert life_cycle.advance(approve_all) == "target_missed"
+        findings = life_cycle.state()["reviews"]["operation/1"].findings
+    assert "not measured" in findings[-1]
+
+
+def test_the_budget_bounds_the_epochs(start: Callable[..., Any]) -> None:
+    with start(design={"candidates": ["cnn"]}, budget={"minutes": 2}) as life_cycle:
+        life_cycle.bench.rates.measured["train_cnn"] = 0.05  # seconds a row and epoch
+        life_cycle.advance(answers(*["approve"] * 3))
+        step = pending(life_cycle).steps[0]
+        assert 3 <= step.params["epochs"] <= 8
+        assert step.reasons["epochs"].startswith("fit into half of the 2")
+        assert step.estimate.minutes <= 1

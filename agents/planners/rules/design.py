@@ -37,7 +37,7 @@ def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
     """Other candidates or another effort, as a person or the review of the last trial asks."""
     why = f"asked for: {feedback.note.strip()}"
     if feedback.source == "review":
-        return _bigger_cnn(plan, why)
+        return _bigger_cnn(evidence, plan, why)
     wishes = read_note(feedback.note)
     changed = _with_candidates(evidence, plan, wishes, why)
     changed = _with_effort(changed, wishes, why)
@@ -75,25 +75,30 @@ def _ladder(models: list[str], masks: list[str]) -> Step:
 
 
 def _cnn(evidence: Evidence, masks: list[str]) -> Step:
-    epochs = evidence.spec.design.epochs
-    why = "set in the spec" if epochs else "an upper bound: early stopping ends it sooner"
-    return step(
-        "train_cnn",
-        epochs=(epochs or DEFAULT_EPOCHS, why),
-        masks=(masks, "as audited"),
-    )
+    return step("train_cnn", epochs=_epochs(evidence), masks=(masks, "as audited"))
 
 
-def _bigger_cnn(plan: Plan, why: str) -> Plan:
+def _epochs(evidence: Evidence) -> tuple[int, str]:
+    given, left = evidence.spec.design.epochs, evidence.facts["minutes_left"]
+    if given is not None:
+        return given, "set in the spec"
+    if left is not None and (each := evidence.facts["minutes_per_epoch"]):
+        fitting = max(FEWEST_EPOCHS, int(left / 2 / each))  # the ladder and the test take time too
+        if fitting < DEFAULT_EPOCHS:
+            return fitting, f"fit into half of the {left:.1f} minutes that are left of the budget"
+    return DEFAULT_EPOCHS, "an upper bound: early stopping ends it sooner"
+
+
+def _bigger_cnn(evidence: Evidence, plan: Plan, why: str) -> Plan:
     channels = param(plan, "train_cnn", "channels")
-    epochs = param(plan, "train_cnn", "epochs")
+    epochs = 2 * param(plan, "train_cnn", "epochs")
+    if evidence.spec.design.epochs is not None:
+        epochs = min(epochs, evidence.spec.design.epochs)
     changed = without_tool(plan, "train_baselines")
-    changed = with_params(
-        changed, "train_cnn", channels=(channels * 2, why), epochs=(epochs * 2, why)
-    )
+    changed = with_params(changed, "train_cnn", channels=(channels * 2, why), epochs=(epochs, why))
     return summarised(
         changed,
-        "The last trial missed the target on validation: twice the width, twice the epochs.",
+        f"The last trial missed the target on validation: twice the width, up to {epochs} epochs.",
     )
 
 

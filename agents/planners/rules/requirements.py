@@ -8,6 +8,10 @@ from agents.planners.rules.notes import Wishes, read_note
 from agents.planners.rules.plans import RULES, step, summarised, with_params
 from agents.state import Feedback
 
+METRIC_REASONS = {
+    "macro_f1": "every class counts the same, however rare it is",
+    "accuracy": "every row counts the same, so that frequent classes decide",
+}
 BENIGN_WORDS = ("benign", "normal", "background", "clean", "legitimate", "good", "harmless")
 
 
@@ -18,7 +22,7 @@ def propose(evidence: Evidence) -> Plan:
     classes = [found["name"] for found in source["classes"]]
     record = step(
         "record_requirements",
-        metric=(spec.requirements.metric, "every class counts the same, however rare it is"),
+        metric=(spec.requirements.metric, METRIC_REASONS[spec.requirements.metric]),
         target=_target(evidence, wishes),
         max_false_positive_rate=_alarms(evidence, wishes),
         benign=_benign(evidence, classes),

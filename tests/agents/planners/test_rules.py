@@ -6,7 +6,7 @@ import pytest
 
 from agents.checkpoints import Plan, Stage, plan_changes
 from agents.edits import apply_decision, check_decision
-from agents.planners.base import Evidence, Machine
+from agents.planners.base import Evidence
 from agents.planners.rules import STAGE_RULES, RulePlanner
 from agents.planners.rules.plans import param
 from agents.spec import Spec
@@ -16,7 +16,6 @@ from pipelines.models.registry import BASELINES
 from tools.calls import check_params
 from tools.registry import find_tool
 
-MACHINE = Machine(cores=2, memory_mb=4096)
 SOURCE = {
     "layout": "captures",
     "label": "folder",
@@ -35,7 +34,7 @@ FACTS: dict[Stage, dict[str, Any]] = {
         "group": "flow",
     },
     "augmentation": {"train": {"Normal": 500, "c2": 20}},
-    "design": {"split": {}, "trials": 0},
+    "design": {"minutes_left": None, "minutes_per_epoch": 0.1},
     "operation": {"validation": {"random_forest": 0.9, "cnn": 0.8, "majority": 0.1}},
 }
 NUMBERS = {
@@ -51,7 +50,6 @@ def evidence(stage: Stage, facts: dict[str, Any] | None = None, **parts: Any) ->
         spec=Spec.model_validate(content),
         facts={**FACTS[stage], **(facts or {})},
         numbers=NUMBERS,
-        machine=MACHINE,
     )
 
 
