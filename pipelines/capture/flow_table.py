@@ -14,6 +14,8 @@ from pipelines.capture.time_outs import cut_long, latest_after
 
 SECOND = 1_000_000_000
 NOBODY = -1
+# A kilobyte each with the default settings, more with more first packets and payload.
+MOST_OPEN = 1 << 19
 
 
 class Update(NamedTuple):
@@ -39,10 +41,11 @@ class FlowTable:
     A flow ends when ``idle_seconds`` have passed since its latest packet, as any later packet of
     the capture shows, and before a packet that comes ``active_seconds`` or more after its first
     one. So the table holds the flows of one idle time only, and it makes no difference where a
-    batch ends.
+    batch ends. A flood of flows would still fill the memory: after a batch that leaves more than
+    ``most_open``, the half that has been silent longest ends; ``ended_early`` counts these.
     """
 
-    def __init__(self, settings: FlowSettings) -> None:
+    def __init__(self, settings: FlowSettings, most_open: int = MOST_OPEN) -> None:
         self._idle = round(settings.idle_seconds * SECOND)
         self._active = round(settings.active_seconds * SECOND)
         self._record = flow_record(settings)
@@ -51,6 +54,8 @@ class FlowTable:
         self._keys: list[bytes] = []
         self._slots: dict[bytes, int] = {}
         self._free: list[int] = []
+        self._most_open = most_open
+        self.ended_early = 0
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -86,6 +91,7 @@ class FlowTable:
         ended = [raw[~is_last], self._flows[replaced]]
         slots = self._store(raw[is_last], packed, slots)
         ended.append(self._expire_idle(times, slots, order[np.append(heads[1:], len(order)) - 1]))
+        ended.append(self._expire_surplus())
         flow = keys.hash[order]
         return Update(self._in_order(np.concatenate(ended)), runs.rows, flow, backward, gap)
 
@@ -159,6 +165,16 @@ class FlowTable:
         now[slots] = np.maximum.accumulate(times[::-1])[::-1][latest]
         idle = now - self._flows.view(self._record)["previous_ns"] >= self._idle
         return self._remove(np.flatnonzero(idle & self._is_open))
+
+    def _expire_surplus(self) -> np.ndarray:
+        """End the half of the open flows that has been silent longest, if they are too many."""
+        if len(self) <= self._most_open:
+            return self._flows[:0]
+        slots = np.flatnonzero(self._is_open)
+        previous = self._flows.view(self._record)["previous_ns"][slots]
+        surplus = len(slots) - self._most_open // 2
+        self.ended_early += surplus
+        return self._remove(slots[np.argsort(previous, kind="stable")[:surplus]])
 
     def _remove(self, slots: NDArray[np.intp]) -> np.ndarray:
         for slot in slots.tolist():

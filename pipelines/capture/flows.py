@@ -35,6 +35,7 @@ def read_flows(
     table = FlowTable(settings)
     for batch in read_batches(capture, health, piece_bytes=piece_bytes, progress=progress):
         ended = table.update(batch).ended
+        health.ended_early = table.ended_early
         if len(ended):
             yield flow_rows(ended, settings)
     ended = table.expire()
@@ -60,5 +61,6 @@ def read_packet_rows(
     table = FlowTable(settings)
     for batch in read_batches(capture, health, piece_bytes=piece_bytes, progress=progress):
         update = table.update(batch)
+        health.ended_early = table.ended_early
         if len(update.rows):
             yield packet_rows(batch, update, settings)

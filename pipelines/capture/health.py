@@ -26,6 +26,7 @@ class CaptureHealth:
     sum of ``skipped``. ``truncated`` counts packets of which fewer bytes were captured than were on
     the wire; they are decoded as far as they go. ``bytes`` is the size of the file as read. Times
     are nanoseconds since 1970, None without packets. ``link_types`` counts packets by link type.
+    ``ended_early`` counts flows that ended because more were open than the flow table holds.
     """
 
     file: str = ""
@@ -40,6 +41,7 @@ class CaptureHealth:
     first_ns: int | None = None
     last_ns: int | None = None
     link_types: dict[int, int] = field(default_factory=dict)
+    ended_early: int = 0
 
     def add_corrupt(self, offset: int, reason: str) -> None:
         """Count a corrupt record at byte ``offset``; the first hundred are named."""
@@ -57,6 +59,15 @@ class CaptureHealth:
         """Widen the span of the capture."""
         self.first_ns = first_ns if self.first_ns is None else min(self.first_ns, first_ns)
         self.last_ns = last_ns if self.last_ns is None else max(self.last_ns, last_ns)
+
+    def ended_early_warning(self) -> str:
+        """What to tell a person about flows that ended early; empty if none did."""
+        if not self.ended_early:
+            return ""
+        return (
+            f"{self.file}: {self.ended_early:,} flows were ended early, because more were open at "
+            "once than memory is spent on."
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values; link types become strings, as JSON keys are."""

@@ -184,6 +184,8 @@ def load_captures(
             if not sum(part.num_rows for part in rows):
                 empty.append(name)
         record.file = name
+        if warning := record.ended_early_warning():
+            warnings.append(warning)
     progress("reading captures", len(labels), len(labels), "captures")
     if empty:
         warnings.append(f"{len(empty)} captures hold no {granularity}: {named(empty)}.")

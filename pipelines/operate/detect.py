@@ -74,6 +74,8 @@ def _detect_captures(
                 raise
             warnings.append(f"{name} was left out: {error.message}")
         capture_health.file = name
+        if warning := capture_health.ended_early_warning():
+            warnings.append(warning)
 
 
 def _detect_capture(

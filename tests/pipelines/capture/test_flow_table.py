@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.capture import CaptureHealth, FlowSettings, flow_key, read_batches
+from pipelines.capture import (
+    CaptureHealth,
+    FlowSettings,
+    flow_key,
+    flow_table,
+    read_batches,
+    read_flows,
+    read_packet_rows,
+)
 from pipelines.capture.flow_table import FlowTable
 from pipelines.capture.time_outs import latest_after
 
@@ -174,6 +182,41 @@ def test_the_table_holds_the_flows_of_one_idle_time(make):
         ended += len(table.update(batch).ended)
         assert len(table) <= 10
     assert ended + len(table.expire()) == 2_000
+
+
+def test_a_flood_does_not_fill_the_memory(make):
+    """5,000 flows at the same moment, and one packet more of the last: it is still open."""
+    flood = [(0, f"10.1.{n >> 8}.{n & 255}", "10.0.0.2", 1, 2, 2, b"") for n in range(5_000)]
+    last = (1, *flood[-1][1:])
+    table, ended = FlowTable(SETTINGS, most_open=500), []
+    content = io.BytesIO(capture(make, [*flood, last]))
+    for batch in read_batches(content, CaptureHealth(), piece_bytes=1_000):
+        ended.append(table.update(batch).ended)
+        assert len(table) <= 500
+    ended.append(table.expire())
+    packets = np.concatenate([flows["packets"].sum(axis=1) for flows in ended])
+    assert (len(packets), packets.sum(), packets.max()) == (5_000, 5_001, 2)
+    assert table.ended_early >= 4_500
+
+
+def test_the_flows_that_were_silent_longest_end_first(make):
+    packets = [(1, f"10.1.0.{n}", "10.0.0.2", 1, 2, 2, b"") for n in range(5)]
+    again = (1, *packets[0][1:])
+    table = FlowTable(SETTINGS, most_open=4)
+    (batch,) = read_batches(io.BytesIO(capture(make, [*packets, again])), CaptureHealth())
+    ended = table.update(batch).ended
+    assert [flow["src_ip"].tobytes()[-1] for flow in ended] == [1, 2, 3]
+    assert [flow["src_ip"].tobytes()[-1] for flow in table.expire()] == [0, 4]
+    assert table.ended_early == 3
+
+
+def test_the_count_reaches_the_health_record(make, monkeypatch):
+    monkeypatch.setattr(flow_table.FlowTable.__init__, "__defaults__", (4,))
+    packets = [(1, f"10.1.0.{n}", "10.0.0.2", 1, 2, 2, b"") for n in range(5)]
+    for read in (read_flows, read_packet_rows):
+        health = CaptureHealth()
+        list(read(io.BytesIO(capture(make, packets)), SETTINGS, health=health))
+        assert health.ended_early == 3
 
 
 def test_many_open_flows(make):

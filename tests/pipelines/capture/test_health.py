@@ -2,6 +2,8 @@
 
 import json
 
+from pipelines.capture import CaptureHealth
+
 
 def test_it_is_json(make):
     packet = make.ethernet(make.ipv4(make.udp(1, 2)))
@@ -21,7 +23,15 @@ def test_it_is_json(make):
         "first_ns": 5_000,
         "last_ns": 5_000,
         "link_types": {"1": 1},
+        "ended_early": 0,
     }
+
+
+def test_flows_that_ended_early_are_told():
+    health = CaptureHealth(file="flood.pcap")
+    assert health.ended_early_warning() == ""
+    health.ended_early = 1500
+    assert health.ended_early_warning().startswith("flood.pcap: 1,500 flows were ended early")
 
 
 def test_times_that_run_backwards(make):
