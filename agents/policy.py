@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.checkpoints import STAGES, Decision, Plan, Step
 from pipelines.errors import InputError
+from tools.registry import TOOLS
 from tools.spec import Risk
 
 Verdict = Literal["approve", "ask", "refuse"]
@@ -62,7 +63,7 @@ class Policy(BaseModel):
 def load_policy(path: Path) -> Policy:
     """Read a policy file.
 
-    Raises InputError: no such file, no YAML, an unknown key, a stage that does not exist.
+    Raises InputError: no such file, no YAML, an unknown key, a stage or tool that does not exist.
     """
     try:
         policy = Policy.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
@@ -82,12 +83,17 @@ def load_policy(path: Path) -> Policy:
             "Example: rules: [{stage: design, tool: 'train_*', max_minutes: 30, decide: approve}]",
         ) from error
     for rule in policy.rules:
-        if not any(fnmatchcase(stage, rule.stage) for stage in STAGES):
-            raise InputError(
-                f"The policy {path}: no stage is called {rule.stage!r}.",
-                f"Stages: {', '.join(STAGES)}.",
-            )
+        _check_name(path, "stage", rule.stage, STAGES)
+        _check_name(path, "tool", rule.tool, tuple(TOOLS))
     return policy
+
+
+def _check_name(path: Path, kind: str, pattern: str, known: tuple[str, ...]) -> None:
+    """A rule that can match nothing is a slip, and one that refuses would be passed over."""
+    if not any(fnmatchcase(name, pattern) for name in known):
+        raise InputError(
+            f"The policy {path}: no {kind} is called {pattern!r}.", f"Known: {', '.join(known)}."
+        )
 
 
 def approve_all(plan: Plan) -> Decision:

@@ -101,7 +101,7 @@ def _train(
         artifacts[MODEL_PREFIX + name] = _save(fitted.classifier, record, context)
         scores[name] = fitted.validation_macro_f1
         epochs = max(epochs, len(curve))
-    numbers = {"validation": scores, "trained": scores, "epochs": epochs, "warnings": warnings}
+    numbers = {"validation": scores, "epochs": epochs, "warnings": warnings}
     rows = train.num_rows + validation.num_rows
     return ToolResult(artifacts=artifacts, numbers=numbers, work=float(rows))
 

@@ -1,6 +1,7 @@
 """The report tool: everything that a run's events and artefacts say, as one HTML file."""
 
 import json
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,6 @@ class Story:
         self.artifacts: dict[str, str] = {}
         self.plans: dict[tuple[str, int], dict[str, Any]] = {}
         self.reviews: dict[str, list[str]] = {}
-        self.outcome = "done"
         asked: tuple[str, int] | None = None
         for event in events:
             found = event.data
@@ -59,8 +59,6 @@ class Story:
                 self.plans[asked]["answer"] = found["answer"]
             elif event.type == "stage.reviewed":
                 self.reviews[found["stage"]] = found["findings"]
-            elif event.type == "run.finished":
-                self.outcome = found["status"]
 
     def tested(self) -> dict[str, Any]:
         """The numbers of the tool that read the test side; empty before it has."""
@@ -77,7 +75,7 @@ def build_report(run: RunFolder) -> "data.ReportData":
     return data.ReportData(
         run=run.id,
         goal=record["spec"]["goal"],
-        outcome=_outcome(story.outcome),
+        outcome=_outcome(record["status"]),
         spec=yaml.safe_dump(record["spec"], sort_keys=False, allow_unicode=True),
         metric=wanted.get("metric", "macro_f1"),
         target=wanted.get("target"),
@@ -101,7 +99,8 @@ def build_report(run: RunFolder) -> "data.ReportData":
 
 def _outcome(status: str) -> Any:
     """A missed target is a finding that the headline works out itself: the run came to its end."""
-    return {"target_missed": "done", "interrupted": "paused"}.get(status, status)
+    ended = {"target_missed": "done", "interrupted": "paused", "running": "paused"}
+    return ended.get(status, status)
 
 
 def _model(row: dict[str, Any]) -> "data.ModelScore":
@@ -331,7 +330,7 @@ def _limits(story: Story) -> list[str]:
 
 def _commands(run: RunFolder, record: dict[str, Any]) -> list[str]:
     workspace = run.path.parent.parent
-    place = "" if workspace == Path(".netloop") else f" --workspace {workspace}"
+    place = "" if workspace == Path(".netloop") else f" --workspace {shlex.quote(str(workspace))}"
     return [
         f"netloop runs show {run.id}{place}",
         f"netloop report {run.id}{place}",

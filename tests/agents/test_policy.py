@@ -79,6 +79,7 @@ def test_an_empty_plan_is_decided_by_its_stage() -> None:
         ("rules: [{decide: maybe}]\n", "decide"),
         ("rules: [{tol: x, decide: approve}]\n", "tol"),
         ("rules: [{stage: desing, decide: approve}]\n", "no stage is called 'desing'"),
+        ("rules: [{tool: trian_*, decide: refuse}]\n", "no tool is called 'trian_.'"),
         ("rules: [\n", "not YAML"),
     ],
 )

@@ -58,6 +58,12 @@ def test_a_chat_model_is_given_only_tools_that_read(tmp_path: Path) -> None:
     assert all(TOOLS[tool.name].risk == "read" for tool in given)
 
 
+def test_the_test_side_is_not_handed_to_a_chat_model(tmp_path: Path) -> None:
+    """It is read once, from an approved plan, after everything has been chosen."""
+    given = langchain_tools(ToolContext(ArtifactStore(tmp_path)))
+    assert "evaluate_models" not in {tool.name for tool in given}
+
+
 def test_a_langchain_tool_runs_the_tool_itself(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x,kind\n1,a\n2,b\n")
     tools = {tool.name: tool for tool in langchain_tools(ToolContext(ArtifactStore(tmp_path)))}
