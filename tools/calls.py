@@ -49,8 +49,11 @@ def estimate(tool: ToolSpec[Any], params: Mapping[str, Any], context: ToolContex
 
 
 def call_key(tool: ToolSpec[Any], params: Params, context: ToolContext) -> str:
-    """The identity of a call: tool, version, parameters, seed and the content of all it reads."""
-    outside = [hash_file(path) for path in tool.reads(params)]
+    """The identity of a call: tool, version, parameters, seed, and all it reads.
+
+    Of files the names count too: a class may be called after its file.
+    """
+    outside = [[str(path), hash_file(path)] for path in tool.reads(params)]
     inputs = sorted(context.inputs.items())
     values = params.model_dump(mode="json")
     return hash_text(

@@ -67,10 +67,16 @@ def _column_map(params: InspectParams) -> "ColumnMap":
 
 def _files(params: InspectParams) -> list[Path]:
     """Every file that the import reads: the captures or the table, and the labels.csv."""
-    found, source = _describe(params), Path(params.source)
-    folder = source if source.is_dir() else source.parent
-    files = [folder / file.path for file in found.files]
-    manifests = (folder / found.label, Path(found.label))
+    from pipelines.datasets.captures import CaptureSource
+    from pipelines.datasets.sources import find_source
+
+    label, path = _describe(params).label, Path(params.source)
+    source = find_source(path)
+    if isinstance(source, CaptureSource):
+        files = list(source.files.values())
+    else:
+        files = [file.path for file in source.files]
+    manifests = ((path if path.is_dir() else path.parent) / label, Path(label))
     return files + [path for path in manifests if path.suffix == ".csv" and path.is_file()][:1]
 
 

@@ -1,7 +1,7 @@
 """Names of table columns: made safe to print and to use, recognised where they are well known."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from pipelines.datasets.fields import COLUMN, LABEL, SPLIT
 
@@ -49,22 +49,17 @@ GROUP_OF = {name: group for group, names in KNOWN_GROUPS.items() for name in nam
 
 def safe_names(header: Sequence[str]) -> list[str]:
     """Distinct names of ASCII letters, digits and underscores, one for each cell of ``header``."""
-    names: list[str] = []
+    names: dict[str, None] = {}
+    last: dict[str, int] = {}  # the number that a name was given last
     for place, cell in enumerate(header, 1):
         name = re.sub(r"[^A-Za-z0-9]+", "_", cell).strip("_")[:LONGEST] or f"column_{place}"
-        names.append(distinct(name, names))
-    return names
-
-
-def distinct(name: str, taken: Iterable[str]) -> str:
-    """``name``, numbered if it is taken already."""
-    used = set(taken)
-    number = 2
-    candidate = name
-    while candidate in used:
-        candidate = f"{name}_{number}"
-        number += 1
-    return candidate
+        numbered, number = name, last.get(name, 1)
+        while numbered in names:
+            number += 1
+            numbered = f"{name}_{number}"
+        last[name] = number
+        names[numbered] = None
+    return list(names)
 
 
 def known_group(name: str) -> str:

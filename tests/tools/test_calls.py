@@ -1,5 +1,7 @@
 """Calling tools: parameters are checked, equal calls are not run twice, rates are remembered."""
 
+import os
+import struct
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,15 @@ def make_tool(
     )
 
 
+def capture_of(port: int) -> bytes:
+    """A classic capture of one UDP packet, 10.0.0.1 to 10.0.0.2."""
+    udp = struct.pack("!HHHH", port, 53, 8, 0)
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 28, 0, 0, 64, 17, 0)
+    frame = bytes(12) + b"\x08\0" + head + bytes([10, 0, 0, 1, 10, 0, 0, 2]) + udp
+    header = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+    return header + struct.pack("<IIII", 1_600_000_000, 0, len(frame), len(frame)) + frame
+
+
 @pytest.fixture
 def context(tmp_path: Path) -> ToolContext:
     return ToolContext(ArtifactStore(tmp_path / "artifacts"))
@@ -64,6 +75,25 @@ def test_an_equal_call_is_taken_from_the_store(
     assert (first[1], second[1]) == (False, True)
     assert first[0] == second[0]
     assert len(runs) == 1
+
+
+def test_a_renamed_capture_is_another_class(tmp_path: Path, context: ToolContext) -> None:
+    """Its content and its place among the files stay; a name that is no text changes nothing."""
+    data = tmp_path / "data"
+    data.mkdir()
+    names = [os.fsencode("Neris.pcap"), b"caf\xe9.pcap", b"Virut.pcap"]
+    for number, name in enumerate(names):
+        (data / os.fsdecode(name)).write_bytes(capture_of(port=1000 + number))
+
+    def classes() -> tuple[list[str], bool]:
+        tool, params = TOOLS["import_rows"], {"source": str(data), "label": "file"}
+        result, reused = call(tool, params, context, tmp_path / "calls")
+        return sorted(result.numbers["classes"]), reused
+
+    assert classes() == (["Neris", "Virut", "caf\\udce9"], False)
+    assert classes() == (["Neris", "Virut", "caf\\udce9"], True)
+    (data / "Neris.pcap").rename(data / "Nsis.pcap")
+    assert classes() == (["Nsis", "Virut", "caf\\udce9"], False)
 
 
 @pytest.mark.parametrize("change", ["content", "parameter", "seed", "input", "version", "lost"])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.datasets.column_names import distinct, known_group, likely_label, safe_names
+from pipelines.datasets.column_names import known_group, likely_label, safe_names
 
 
 @settings(deadline=None)
@@ -36,7 +36,11 @@ def test_names_keep_what_can_be_read() -> None:
 
 def test_a_repeated_name_does_not_take_one_that_is_there() -> None:
     assert safe_names(["a", "a_2", "a", "a"]) == ["a", "a_2", "a_3", "a_4"]
-    assert distinct("a", ["b"]) == "a"
+    assert safe_names(["a", "a", "a_2", "a_2"]) == ["a", "a_2", "a_2_2", "a_2_3"]
+
+
+def test_a_hostile_header_of_one_name_is_numbered_in_one_pass() -> None:
+    assert safe_names(["a"] * 30_000)[-1] == "a_30000"
 
 
 def test_bidi_and_markup_do_not_get_through() -> None:
