@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pipelines.capture.batch import PacketBatch
 from pipelines.capture.headers import Rows
+from pipelines.datasets.keys import mix
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,8 @@ def _greater(
 
 
 def _mix(columns: tuple[NDArray[np.uint64], ...]) -> NDArray[np.int64]:
-    """A 64-bit hash of each row (the finaliser of SplitMix64 after every column)."""
+    """A 64-bit hash of each row."""
     state = np.full(len(columns[0]), 0x9E3779B97F4A7C15, np.uint64)
     for column in columns:
-        state ^= column
-        state ^= state >> np.uint64(30)
-        state *= np.uint64(0xBF58476D1CE4E5B9)
-        state ^= state >> np.uint64(27)
-        state *= np.uint64(0x94D049BB133111EB)
-        state ^= state >> np.uint64(31)
+        state = mix(state ^ column)
     return state.view(np.int64)

@@ -14,8 +14,8 @@ from pipelines.capture.time_outs import cut_long, latest_after
 
 SECOND = 1_000_000_000
 NOBODY = -1
-# A kilobyte each with the default settings, more with more first packets and payload.
-MOST_OPEN = 1 << 19
+# Memory for open flows: half a million with the default settings, of a kilobyte each.
+MOST_BYTES = 1 << 29
 
 
 class Update(NamedTuple):
@@ -41,11 +41,11 @@ class FlowTable:
     A flow ends when ``idle_seconds`` have passed since its latest packet, as any later packet of
     the capture shows, and before a packet that comes ``active_seconds`` or more after its first
     one. So the table holds the flows of one idle time only, and it makes no difference where a
-    batch ends. A flood of flows would still fill the memory: after a batch that leaves more than
-    ``most_open``, the half that has been silent longest ends; ``ended_early`` counts these.
+    batch ends. A flood of flows would still fill the memory: after a batch that leaves more of them
+    than fit into ``most_bytes``, the half that was silent longest ends; ``ended_early`` counts it.
     """
 
-    def __init__(self, settings: FlowSettings, most_open: int = MOST_OPEN) -> None:
+    def __init__(self, settings: FlowSettings, most_bytes: int = MOST_BYTES) -> None:
         self._idle = round(settings.idle_seconds * SECOND)
         self._active = round(settings.active_seconds * SECOND)
         self._record = flow_record(settings)
@@ -54,7 +54,7 @@ class FlowTable:
         self._keys: list[bytes] = []
         self._slots: dict[bytes, int] = {}
         self._free: list[int] = []
-        self._most_open = most_open
+        self._most_open = most_bytes // self._record.itemsize
         self.ended_early = 0
 
     def __len__(self) -> int:

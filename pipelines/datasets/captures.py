@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.capture import CaptureHealth, FlowSettings, read_flows, read_packet_rows
+from pipelines.capture.source import GZIP_MAGIC
 from pipelines.datasets.description import (
     ClassFiles,
     LoadedSource,
@@ -41,7 +42,6 @@ MAGIC = (
     b"\xa1\xb2\x3c\x4d",
     b"\x0a\x0d\x0d\x0a",
 )
-GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
+from pipelines.capture.source import GZIP_MAGIC
 from pipelines.datasets import nsl_kdd
 from pipelines.datasets.column_names import safe_names
 from pipelines.errors import InputError
 
-GZIP_MAGIC = b"\x1f\x8b"
 HEAD_BYTES = 1 << 16
 SAMPLE_ROWS = 100
 # Tables are read whole, and shrink to a tenth or a fortieth; a gzip bomb shrinks to a thousandth.

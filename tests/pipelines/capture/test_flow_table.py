@@ -19,6 +19,7 @@ from pipelines.capture import (
     read_flows,
     read_packet_rows,
 )
+from pipelines.capture.flow_state import flow_record
 from pipelines.capture.flow_table import FlowTable
 from pipelines.capture.time_outs import latest_after
 
@@ -26,6 +27,7 @@ SECOND = 1_000_000_000
 SETTINGS = FlowSettings(
     idle_seconds=10, active_seconds=25, first_packets=3, payload_packets=2, payload_bytes=4
 )
+FLOW_BYTES = flow_record(SETTINGS).itemsize
 HOSTS = ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
 PACKETS = st.lists(
     st.tuples(
@@ -188,7 +190,7 @@ def test_a_flood_does_not_fill_the_memory(make):
     """5,000 flows at the same moment, and one packet more of the last: it is still open."""
     flood = [(0, f"10.1.{n >> 8}.{n & 255}", "10.0.0.2", 1, 2, 2, b"") for n in range(5_000)]
     last = (1, *flood[-1][1:])
-    table, ended = FlowTable(SETTINGS, most_open=500), []
+    table, ended = FlowTable(SETTINGS, 500 * FLOW_BYTES), []
     content = io.BytesIO(capture(make, [*flood, last]))
     for batch in read_batches(content, CaptureHealth(), piece_bytes=1_000):
         ended.append(table.update(batch).ended)
@@ -202,7 +204,7 @@ def test_a_flood_does_not_fill_the_memory(make):
 def test_the_flows_that_were_silent_longest_end_first(make):
     packets = [(1, f"10.1.0.{n}", "10.0.0.2", 1, 2, 2, b"") for n in range(5)]
     again = (1, *packets[0][1:])
-    table = FlowTable(SETTINGS, most_open=4)
+    table = FlowTable(SETTINGS, 4 * FLOW_BYTES)
     (batch,) = read_batches(io.BytesIO(capture(make, [*packets, again])), CaptureHealth())
     ended = table.update(batch).ended
     assert [flow["src_ip"].tobytes()[-1] for flow in ended] == [1, 2, 3]
@@ -211,7 +213,7 @@ def test_the_flows_that_were_silent_longest_end_first(make):
 
 
 def test_the_count_reaches_the_health_record(make, monkeypatch):
-    monkeypatch.setattr(flow_table.FlowTable.__init__, "__defaults__", (4,))
+    monkeypatch.setattr(flow_table.FlowTable.__init__, "__defaults__", (4 * FLOW_BYTES,))
     packets = [(1, f"10.1.0.{n}", "10.0.0.2", 1, 2, 2, b"") for n in range(5)]
     for read in (read_flows, read_packet_rows):
         health = CaptureHealth()
