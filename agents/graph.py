@@ -17,78 +17,98 @@ from langgraph.types import Command, interrupt
 
 from agents.checkpoints import STAGES, Decision, Plan, PlanRecord, Stage, plan_changes, step_names
 from agents.edits import apply_decision
+from agents.planners.base import Evidence
 from agents.stages import StageRules, rules_of
 from agents.state import FLOW_VERSION, Feedback, State, versions_of
 from agents.workbench import Workbench
 from pipelines.errors import InputError
 
-MOST_REVISIONS = 3
+# A stage that its own review has sent back this often goes on with what it found.
+MOST_RETURNS = 3
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 
 
-def build_stage(name: Stage, bench: Workbench) -> Graph:
-    """The stage machine of one life-cycle stage."""
-    rules: StageRules = rules_of(name)
+class StageMachine:
+    """The nodes of one life-cycle stage: what each reads of the state and writes to it."""
 
-    def propose(state: State) -> State:
-        bench.check_stop()
-        past = versions_of(state, name)
+    def __init__(self, name: Stage, bench: Workbench) -> None:
+        self.name = name
+        self.bench = bench
+        self.rules: StageRules = rules_of(name)
+
+    def build(self) -> Graph:
+        """The stage as a graph of its own."""
+        graph = StateGraph(State)
+        for node in (
+            self.propose,
+            self.approve,
+            self.edit,
+            self.answer,
+            self.execute,
+            self.review,
+            self.close,
+        ):
+            graph.add_node(node.__name__, node)
+        graph.add_edge(START, "propose")
+        graph.add_edge("propose", "approve")
+        graph.add_edge("edit", "approve")
+        graph.add_edge("answer", "approve")
+        graph.add_conditional_edges(
+            "execute", _after_execute, ["execute", "propose", "review", "close"]
+        )
+        graph.add_edge("close", END)
+        return graph.compile()
+
+    def propose(self, state: State) -> State:
+        """A new version of the plan: the planner's, or after a failure the one that failed."""
+        self.bench.check_stop()
+        past, feedback = versions_of(state, self.name), state.get("feedback")
         before = past[-1].plan if past else None
-        feedback = state.get("feedback")
         if feedback and feedback.source == "failure":
             # as it ran, with the answers that were given: nothing is asked twice
             plan = _plan(state).model_copy(update={"failure": feedback.note, "questions": []})
         else:
-            plan = _planned(state, feedback, before)
-        plan = bench.priced(plan.model_copy(update={"version": len(past) + 1}), state)
+            plan = self._planned(state, feedback, before)
+        plan = self.bench.priced(plan.model_copy(update={"version": len(past) + 1}), state)
         if before is not None:
             plan = plan.model_copy(update={"changes": plan_changes(before, plan)})
-        return _proposed(plan)
-
-    def _planned(state: State, feedback: Feedback | None, before: Plan | None) -> Plan:
-        """The planner's plan; if what was asked for cannot be, the one before and why."""
-        evidence = bench.evidence(name, rules.facts(bench, state), state)
-        plan = rules.checked(bench.planner.propose(evidence, feedback, before))
-        plan = plan.model_copy(update={"failure": ""})
-        try:
-            return bench.priced(plan, state)
-        except InputError as error:
-            if before is None:
-                raise
-            return before.model_copy(update={"failure": str(error)})
+        return self._proposed(plan)
 
     def approve(
-        state: State,
+        self, state: State
     ) -> Command[Literal["approve", "edit", "answer", "propose", "execute", "close"]]:
-        plan = state["plan"]
-        answer = interrupt({"plan": plan.model_dump()}, response_schema=Decision)  # type: ignore[union-attr]
-        return _route(state, Decision.model_validate(answer), rules)
+        """Wait for a decision. Nothing else: code before an interrupt runs again on resume."""
+        plan = _plan(state)
+        answer = interrupt({"plan": plan.model_dump()}, response_schema=Decision)
+        return _route(state, Decision.model_validate(answer), self.rules)
 
-    def edit(state: State) -> State:
-        record = versions_of(state, name)[-1]
+    def edit(self, state: State) -> State:
+        """The plan with a person's changes, as a version that needs its own yes."""
+        record = versions_of(state, self.name)[-1]
         assert record.decision is not None
         plan = apply_decision(record.plan, record.decision)
         plan = plan.model_copy(update={"version": record.plan.version + 1, "failure": ""})
-        plan = bench.priced(plan, state)
-        return _proposed(plan.model_copy(update={"changes": plan_changes(record.plan, plan)}))
+        plan = self.bench.priced(plan, state)
+        return self._proposed(plan.model_copy(update={"changes": plan_changes(record.plan, plan)}))
 
-    def answer(state: State) -> State:
-        record = versions_of(state, name)[-1]
-        evidence = bench.evidence(name, rules.facts(bench, state), state)
-        reply = bench.planner.answer(evidence, record.plan, state["question"])
-        bench.events.append("question.answered", question=state["question"], answer=reply)
+    def answer(self, state: State) -> State:
+        """The planner's reply to a question; the same plan then waits again."""
+        record, question = versions_of(state, self.name)[-1], state["question"]
+        reply = self.bench.planner.answer(self._evidence(state), record.plan, question)
+        self.bench.events.append("question.answered", question=question, answer=reply)
         return {"history": {_key(record.plan): record.model_copy(update={"answer": reply})}}
 
-    def execute(state: State) -> State:
-        bench.check_stop()
+    def execute(self, state: State) -> State:
+        """Run the next step of the approved plan, one a visit."""
+        self.bench.check_stop()
         plan, done = _plan(state), state.get("done", 0)
-        if bench.minutes_left(state) == 0:
+        if self.bench.minutes_left(state) == 0:
             return {"outcome": "budget"}
         if done >= len(plan.steps):
             return {"done": done}
         step, called = plan.steps[done], step_names(plan.steps)[done]
         try:
-            result = bench.call(called, step, state)
+            result = self.bench.call(called, step, state)
         except InputError as error:  # only a changed plan can mend it: ask again
             return {"feedback": Feedback(source="failure", note=str(error))}
         return {
@@ -98,53 +118,52 @@ def build_stage(name: Stage, bench: Workbench) -> Graph:
             "results": {f"{_key(plan)}/{done} {step.tool}": result},
         }
 
-    def review(state: State) -> Command[Literal["propose", "close"]]:
-        found = rules.review(bench, state)
-        if len(versions_of(state, name)) > MOST_REVISIONS:
+    def review(self, state: State) -> Command[Literal["propose", "close"]]:
+        """Check the stage's success criteria; a failed one may send the run back."""
+        found = self.rules.review(self.bench, state)
+        reviewed = [key for key in state.get("reviews", {}) if key.startswith(f"{self.name}/")]
+        if len(reviewed) >= MOST_RETURNS:
             found = found.model_copy(update={"back_to": None})
-        bench.events.append("stage.reviewed", stage=name, **found.model_dump())
+        self.bench.events.append("stage.reviewed", stage=self.name, **found.model_dump())
         update: State = {"reviews": {_key(_plan(state)): found}, "feedback": None}
         if found.back_to is None:
             return Command(goto="close", update=update)
         update["feedback"] = Feedback(source="review", note=" ".join(found.findings))
-        if found.back_to == name:
+        if found.back_to == self.name:
             return Command(goto="propose", update=update)
         update["back_to"] = found.back_to
         return Command(goto="close", update=update)
 
-    def close(state: State) -> State:
+    def close(self, state: State) -> State:
+        """Leave nothing of this stage's plan to the next stage."""
         return {"plan": None, "done": 0}
 
-    def _proposed(plan: Plan) -> State:
-        bench.events.append(
+    def _planned(self, state: State, feedback: Feedback | None, before: Plan | None) -> Plan:
+        """The planner's plan; if what was asked for cannot be, the one before and why."""
+        plan = self.bench.planner.propose(self._evidence(state), feedback, before)
+        plan = self.rules.checked(plan).model_copy(update={"failure": ""})
+        try:
+            return self.bench.priced(plan, state)
+        except InputError as error:
+            if before is None:
+                raise
+            return before.model_copy(update={"failure": str(error)})
+
+    def _evidence(self, state: State) -> Evidence:
+        return self.bench.evidence(self.name, self.rules.facts(self.bench, state), state)
+
+    def _proposed(self, plan: Plan) -> State:
+        self.bench.events.append(
             "plan.proposed", plan=plan.model_dump(mode="json"), digest=plan.digest()
         )
         return {"plan": plan, "done": 0, "history": {_key(plan): PlanRecord(plan=plan)}}
-
-    def after_execute(state: State) -> str:
-        if state.get("outcome"):
-            return "close"
-        if state.get("feedback"):
-            return "propose"
-        return "execute" if state["done"] < len(_plan(state).steps) else "review"
-
-    graph = StateGraph(State)
-    for node in (propose, approve, edit, answer, execute, review, close):
-        graph.add_node(node.__name__, node)
-    graph.add_edge(START, "propose")
-    graph.add_edge("propose", "approve")
-    graph.add_edge("edit", "approve")
-    graph.add_edge("answer", "approve")
-    graph.add_conditional_edges("execute", after_execute, ["execute", "propose", "review", "close"])
-    graph.add_edge("close", END)
-    return graph.compile()
 
 
 def build_life_cycle(bench: Workbench, checkpointer: BaseCheckpointSaver[Any]) -> Graph:
     """The five stages in a row; a review may send the run back to an earlier one."""
     graph = StateGraph(State)
     for name in STAGES:
-        graph.add_node(name, build_stage(name, bench))
+        graph.add_node(name, StageMachine(name, bench).build())
     graph.add_edge(START, STAGES[0])
     for name, following in zip(STAGES, (*STAGES[1:], END), strict=True):
         graph.add_conditional_edges(
@@ -156,6 +175,14 @@ def build_life_cycle(bench: Workbench, checkpointer: BaseCheckpointSaver[Any]) -
 def first_state() -> State:
     """The state that a new run starts from."""
     return {"flow_version": FLOW_VERSION, "artifacts": {}, "numbers": {}, "results": {}}
+
+
+def _after_execute(state: State) -> str:
+    if state.get("outcome"):
+        return "close"
+    if state.get("feedback"):
+        return "propose"
+    return "execute" if state["done"] < len(_plan(state).steps) else "review"
 
 
 def _next_stage(following: str) -> Any:

@@ -79,6 +79,7 @@ class LifeCycle:
         Returns the run's status: paused, done, target_missed, refused or budget. Raises what the
         tools raise; the run can then be resumed.
         """
+        self.bench.events.append("run.resumed" if self.state() else "run.started")
         self.run.update(status="running", error=None)
         try:
             status = self._advance(decide)

@@ -19,7 +19,7 @@ from agents.checkpoints import STAGES, Decision, Plan, PlanRecord
 from agents.graph import build_life_cycle
 from agents.life_cycle import CONFIG, LifeCycle, create_run, opened
 from agents.policy import approve_all
-from agents.spec import Spec
+from agents.spec import BudgetSpec, Spec
 from agents.state import spent_minutes, versions_of
 from agents.workbench import Drained
 from pipelines.errors import InputError, NetloopError
@@ -349,6 +349,11 @@ def test_identifiers_that_were_unmasked_by_an_edit_send_cleaning_back(
         plan = pending(life_cycle)
         assert (plan.stage, plan.version) == ("cleaning", 3)
         assert plan.changes == ['~ audit_shortcuts.masks: [] -> ["addresses"]']
+        life_cycle.advance(answers(unmask, "approve"))
+        assert pending(life_cycle).stage == "cleaning", "a person's versions are no returns"
+        life_cycle.advance(answers(unmask, "approve", unmask, "approve"))
+        assert pending(life_cycle).stage == "augmentation", "who insists has been told often enough"
+        assert not life_cycle.state()["reviews"]["cleaning/8"].passed
 
 
 def test_two_processes_on_one_run(start: Callable[..., Any], tmp_path: Path) -> None:
@@ -732,3 +737,66 @@ def test_the_report_of_a_run_that_waits_says_so(start: Callable[..., Any]) -> No
         assert "Failed: a step went wrong" in life_cycle.write_report().read_text()
         life_cycle.advance(answers(edit_of(split_rows__by="row"), "approve"))
         assert "Paused: no model has been tested yet." in life_cycle.write_report().read_text()
+
+
+@pytest.fixture
+def failed(start: Callable[..., Any]) -> Iterator[LifeCycle]:
+    """A run whose cleaning plan failed twice: it splits a table by time, then by capture."""
+    with start() as life_cycle:
+        with pytest.raises(InputError, match="carry no time"):
+            life_cycle.advance(answers("approve", edit_of(split_rows__by="time"), "approve"))
+        with pytest.raises(InputError, match="capture"):
+            life_cycle.advance(answers(edit_of(split_rows__by="capture"), "approve"))
+        yield life_cycle
+
+
+def test_a_plan_may_fail_again_and_says_why_each_time(failed: LifeCycle) -> None:
+    plan = pending(failed)
+    assert (plan.stage, plan.version, plan.changes) == ("cleaning", 5, [])
+    assert "capture" in plan.failure
+    with pytest.raises(InputError, match="capture"):
+        failed.advance(answers("approve"))
+    assert pending(failed).version == 6
+
+
+def test_a_failed_plan_can_be_rejected(failed: LifeCycle) -> None:
+    def refuse(plan: Plan) -> Decision:
+        return Decision(action="reject", plan=plan.digest(), note="split by row")
+
+    assert failed.advance(answers(refuse)) == "paused"
+    assert (pending(failed).failure, pending(failed).steps[1].params["by"]) == ("", "row")
+    assert failed.run.read()["error"] is None
+    assert failed.advance(approve_all) == "done"
+
+
+def test_a_failed_plan_can_be_aborted(failed: LifeCycle) -> None:
+    assert failed.advance(answers("abort")) == "refused"
+
+
+def test_a_bad_decision_on_a_failed_plan_leaves_it_failed(failed: LifeCycle) -> None:
+    before = pending(failed)
+    with pytest.raises(InputError, match="less than 1"):
+        failed.advance(answers(edit_of(split_rows__test=7)))
+    assert pending(failed) == before
+    assert failed.run.read()["status"] == "failed"
+
+
+def test_a_budget_spent_in_the_middle_of_a_stage_stays_spent(start: Callable[..., Any]) -> None:
+    with start(budget={"minutes": 60}) as life_cycle:
+        life_cycle.advance(answers("approve"))
+        life_cycle.bench.spec = life_cycle.bench.spec.model_copy(
+            update={"budget": BudgetSpec(minutes=1e-9)}
+        )
+        assert life_cycle.advance(answers("approve")) == "budget"
+        assert life_cycle.pending() is None
+        assert life_cycle.advance(approve_all) == "budget", "it is not taken up again"
+        assert "clean_rows" not in life_cycle.state()["numbers"]
+
+
+def test_the_log_tells_where_work_began_and_was_taken_up(start: Callable[..., Any]) -> None:
+    with start() as life_cycle:
+        life_cycle.advance(nobody)
+        life_cycle.advance(approve_all)
+        kinds = [event.type for event in read_events(life_cycle.run.events)]
+    assert kinds[:4] == ["run.started", "plan.proposed", "run.resumed", "plan.decided"]
+    assert kinds[-1] == "run.finished"
