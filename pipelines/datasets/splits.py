@@ -179,7 +179,8 @@ def side_sizes(
     """Rows and groups of every class on every side."""
     _, labels = text_codes(rows, "label")
     shape = (len(SIDES), len(grouping.classes))
-    counts = np.bincount(side * shape[1] + labels, minlength=shape[0] * shape[1]).reshape(shape)
+    cells = side.astype(np.int64) * shape[1] + labels
+    counts = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
     of_group = np.zeros(len(grouping.names), np.int8)
     of_group[grouping.of_row] = side
     groups = [np.bincount(of_group[m], minlength=len(SIDES)) for m in grouping.members]

@@ -265,3 +265,12 @@ def test_a_class_too_small_to_draw_from_is_named() -> None:
     for per_class, draws in ((0, 3), (2, 0)):
         with pytest.raises(InputError):
             sample_draws(made, split, per_class, draws)
+
+
+@pytest.mark.parametrize("classes", [63, 64, 127, 128, 1000])
+def test_many_classes(make_rows, classes: int) -> None:
+    labels = [f"site {number:04}" for number in range(classes) for _ in range(4)]
+    sizes = make_split(make_rows(labels, range(len(labels))), "flow", 0.5).document.sizes
+    assert {size.rows for size in sizes["test"].values()} == {2}
+    assert {size.rows for side in ("train", "validation") for size in sizes[side].values()} == {1}
+    assert len(sizes["test"]) == classes
