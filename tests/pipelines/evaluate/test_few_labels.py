@@ -72,6 +72,13 @@ def test_best_does_not_look_at_the_test_side(rows: Rows) -> None:
     assert result.models["random_forest"].accuracy.mean < 0.1
 
 
+def test_the_score_within_a_draw_is_of_rows_that_the_model_has_not_seen(rows: Rows) -> None:
+    """In pure noise the nearest row is the row itself, for a model that was fitted on it."""
+    noise = rows({"a": 100, "b": 100}).drop_columns(["size"])
+    result = study(noise, noise.slice(0, 20), draws(noise, 5, 10), "knn")
+    assert 0.2 < result.models["knn"].out_of_fold_macro_f1 < 0.8
+
+
 def test_of_equal_models_the_first_is_best(rows: Rows) -> None:
     pool, test = rows({"a": 50, "b": 50}), rows({"a": 9, "b": 9}, seed=1)
     result = study(pool, test, draws(pool, 2, 10), "majority")
