@@ -26,6 +26,14 @@ def test_a_field_that_only_remembers_is_not_chosen() -> None:
     assert model.field_ == [1, 2]
 
 
+def test_a_text_that_only_remembers_is_not_chosen() -> None:
+    """Texts share no bins: only rows that were not counted show that a serial tells nothing."""
+    numbers = np.random.default_rng(1).integers(0, 2, 60)
+    weak = np.where(np.random.default_rng(2).random(60) < 0.8, numbers, 1 - numbers)
+    features = np.column_stack([np.eye(60), weak]).tolist()
+    assert fit(features, numbers.tolist(), [[0, 60], [60, 61]]).field_ == [60, 61]
+
+
 def test_exact_frequencies() -> None:
     # Value 1: three rows of class 0, one of class 1; value 2: two of class 1. Classes 3 : 3.
     model = fit([[1], [1], [1], [1], [2], [2]], [0, 0, 0, 1, 1, 1], [[0, 1]])
