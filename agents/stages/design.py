@@ -35,6 +35,7 @@ def _review(bench: Workbench, state: State) -> Review:
     trained = [state["numbers"].get(tool, {}) for tool in ("train_baselines", "train_cnn")]
     warnings = dict.fromkeys(line for found in trained for line in found.get("warnings", []))
     findings = [*warnings, f"{best} is best on validation: macro-F1 {score:.3f}."]
+    findings += _unaudited(state)
     wanted = state["numbers"]["record_requirements"]
     target, judged = wanted["target"], wanted["metric"] == "macro_f1"
     if target is None or score >= target or not judged or bench.spec.data.sample is not None:
@@ -42,6 +43,15 @@ def _review(bench: Workbench, state: State) -> Review:
     findings.append(f"That is below the target of {target:g}.")
     again = _another_trial_fits(bench, state)
     return Review(passed=False, findings=findings, back_to="design" if again else None)
+
+
+def _unaudited(state: State) -> list[str]:
+    """The audit calls a field masked by the masks of cleaning: it does not speak of others."""
+    audited = set(state["numbers"]["audit_shortcuts"]["masks"])
+    plan = state["plan"]
+    assert plan is not None
+    seen = sorted({name for step in plan.steps for name in audited - set(step.params["masks"])})
+    return [f"Models saw {', '.join(seen)}, which the audit counts as masked."] if seen else []
 
 
 def _another_trial_fits(bench: Workbench, state: State) -> bool:

@@ -800,3 +800,12 @@ def test_the_log_tells_where_work_began_and_was_taken_up(start: Callable[..., An
         kinds = [event.type for event in read_events(life_cycle.run.events)]
     assert kinds[:4] == ["run.started", "plan.proposed", "run.resumed", "plan.decided"]
     assert kinds[-1] == "run.finished"
+
+
+def test_masks_that_were_taken_off_after_the_audit_are_told(start: Callable[..., Any]) -> None:
+    with start() as life_cycle:
+        unmask = edit_of(train_baselines__masks=["macs"])
+        life_cycle.advance(answers(*["approve"] * 3, unmask, "approve"))
+        told = life_cycle.state()["reviews"]["design/2"].findings
+    assert "Models saw addresses, checksums" in told[-1]
+    assert "which the audit counts as masked" in told[-1]

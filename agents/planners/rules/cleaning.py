@@ -73,8 +73,14 @@ def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
 
 def _alternative(evidence: Evidence, plan: Plan, why: str) -> Plan:
     """The next best split when the words say nothing that the rules can read."""
-    order = ["time", "flow", "capture"] if evidence.facts["kind"] != "table" else ["row", "time"]
     by = param(plan, "split_rows", "by")
+    if by == "fixed":
+        return summarised(
+            plan,
+            "I read no change in your words, and the spec names the test source. "
+            "You can also edit single parameters.",
+        )
+    order = ["time", "flow", "capture"] if evidence.facts["kind"] != "table" else ["row", "time"]
     other = order[(order.index(by) + 1) % len(order)] if by in order else order[0]
     changed = with_params(plan, "split_rows", by=(other, f"the next split, {why}"))
     return summarised(

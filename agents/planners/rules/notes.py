@@ -25,8 +25,11 @@ FASTER = (
     r"faster|quick(?:er|ly)?|too (?:slow|long|expensive)|cheaper|shorter|less time"
     r"|(?:fewer|less) epochs"
 )
+HIDE = r"mask|hide|leave out|ignore"
 LONGER = r"longer|more epochs|more training|bigger|larger|better|stronger"
 SHARE = r"(\d+(?:\.\d+)?)\s*(%|percent)?"
+# Where the words before it leave open what is counted: "reach 10 servers" asks for no share.
+SURE_SHARE = r"(?<![\d.])(0?\.\d+|\d+(?:\.\d+)?(?=\s*(?:%|percent)))\s*(%|percent)?"
 
 
 @dataclass(frozen=True)
@@ -75,15 +78,16 @@ def read_note(note: str) -> Wishes:
             r"(?:split|separate|divide)\w* (?:it |them )?(?:by|on) (time|capture|flow|row)s?", text
         ),
         test_share=_test_share(text),
-        mask=frozenset(_groups(r"(?<!un)(?:mask|hide|leave out|ignore)", text)),
-        unmask=frozenset(_groups(r"(?:unmask|show|keep|do(?:n't| not) mask)", text)),
+        mask=frozenset(_groups(rf"(?<!not )(?<!n't )(?:{HIDE})", text)),
+        unmask=frozenset(_groups(rf"(?:unmask|show|keep|do(?:n't| not) (?:{HIDE}))", text)),
         keep_rows=bool(
             re.search(
                 r"keep (?:all|every|the) ?(?:rows?|flows?|thing)|no filters?|remove nothing", text
             )
         ),
-        target=_share(rf"(?:target|at least|reach)\D{{0,12}}{SHARE}", text),
-        alarms=_share(rf"false (?:positives?|alarms?)\D{{0,30}}{SHARE}", text),
+        target=_share(rf"\btarget\D{{0,12}}{SHARE}", text)
+        or _share(rf"\b(?:at least|reach)[^\d.]{{0,12}}{SURE_SHARE}", text),
+        alarms=_share(rf"\bfalse (?:positives?|alarms?)[^\d.]{{0,30}}{SURE_SHARE}", text),
         label=_first(
             r"labels? (?:is |are )?(?:by|from|=) ?(?:the )?(file|folder|labels\.csv)", text
         ),
@@ -108,7 +112,9 @@ def _groups(verb: str, text: str) -> set[str]:
         for name in (*DEFAULT_MASKS, *BEHAVIOUR)
     }
     return {
-        name for name, word in words.items() if re.search(rf"\b{verb} (?:the |all )?{word}\b", text)
+        name
+        for name, word in words.items()
+        if re.search(rf"\b{verb} (?:the |all )?{word}\b(?! (?:masked|hidden))", text)
     }
 
 

@@ -262,3 +262,9 @@ def test_operation_packs_another_when_refused(note: str, model: str) -> None:
 def test_why_is_answered_from_the_reasons(question: str, said: str) -> None:
     plan = proposed("cleaning")
     assert said in RulePlanner().answer(evidence("cleaning"), plan, question)
+
+
+def test_a_test_source_is_not_given_up_for_words_that_say_nothing() -> None:
+    before, after = revised("cleaning", "hmm, no", data={"source": "captures", "test": "later"})
+    assert param(before, "split_rows", "by") == param(after, "split_rows", "by") == "fixed"
+    assert after.summary != before.summary
