@@ -61,6 +61,9 @@ def _count(batch: PacketBatch, types: Types, health: CaptureHealth) -> None:
 
 
 def _counted(values: np.ndarray) -> list[tuple[int, int]]:
+    """Each value and how often it occurs; a capture has one link type as a rule."""
+    if len(values) and (values == values[0]).all():
+        return [(int(values[0]), len(values))]
     codes, counts = np.unique(values, return_counts=True)
     return list(zip(codes.tolist(), counts.tolist(), strict=True))
 

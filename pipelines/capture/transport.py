@@ -11,7 +11,6 @@ ICMP_PROTOCOL, TCP_PROTOCOL, UDP_PROTOCOL, ICMPV6_PROTOCOL, SCTP_PROTOCOL = 1, 6
 ICMP_BYTES = 8
 # Two ports as in UDP, a verification tag and a checksum of four bytes each.
 SCTP_BYTES = 12
-WITH_PAYLOAD = (TCP_PROTOCOL, UDP_PROTOCOL, SCTP_PROTOCOL)
 # Request and reply, of ICMP and of ICMPv6.
 ECHOES = (8, 0, 128, 129)
 
@@ -26,22 +25,26 @@ def decode_transport(
     headers, with the addresses, ports and times to live that masks are to hide.
     """
     protocol = np.where(has_transport, batch.protocol, 0)
-    payload = transport.copy()
-    _decode_tcp(batch, np.flatnonzero(protocol == TCP_PROTOCOL), payload, stop)
-    _decode_udp(batch, np.flatnonzero(protocol == UDP_PROTOCOL), payload, stop)
-    _decode_sctp(batch, np.flatnonzero(protocol == SCTP_PROTOCOL), payload, stop)
+    payload = stop.copy()
+    _decode_tcp(batch, np.flatnonzero(protocol == TCP_PROTOCOL), transport, stop, payload)
+    _decode_udp(batch, np.flatnonzero(protocol == UDP_PROTOCOL), transport, stop, payload)
+    _decode_sctp(batch, np.flatnonzero(protocol == SCTP_PROTOCOL), transport, stop, payload)
     is_icmp = (protocol == ICMP_PROTOCOL) & (batch.ip_version == 4)
     is_icmp |= (protocol == ICMPV6_PROTOCOL) & (batch.ip_version == 6)
-    _decode_icmp(batch, np.flatnonzero(is_icmp), payload, stop)
-    carries = np.isin(protocol, WITH_PAYLOAD) | (is_icmp & np.isin(batch.icmp_type, ECHOES))
-    np.copyto(batch.payload_offset, np.minimum(payload, stop), where=batch.ip_version > 0)
-    np.copyto(batch.payload_length, np.maximum(stop - payload, 0), where=carries)
+    _decode_icmp(batch, np.flatnonzero(is_icmp), transport, stop, payload)
+    is_ip = batch.ip_version > 0
+    np.copyto(batch.payload_offset, np.minimum(payload, stop), where=is_ip)
+    np.copyto(batch.payload_length, np.maximum(stop - payload, 0), where=is_ip)
 
 
 def _decode_tcp(
-    batch: PacketBatch, rows: NDArray[np.intp], payload: Offsets, stop: Offsets
+    batch: PacketBatch,
+    rows: NDArray[np.intp],
+    transport: Offsets,
+    stop: Offsets,
+    payload: Offsets,
 ) -> None:
-    headers = read_torn(batch.buffer, TCP, payload[rows], stop[rows])
+    headers = read_torn(batch.buffer, TCP, transport[rows], stop[rows])
     batch.src_port[rows] = headers["src_port"]
     batch.dst_port[rows] = headers["dst_port"]
     batch.tcp_seq[rows] = headers["seq"]
@@ -50,33 +53,46 @@ def _decode_tcp(
     batch.tcp_window[rows] = headers["window"]
     batch.l4_checksum[rows] = headers["checksum"]
     size = (headers["offset"] >> 4).astype(np.int64) * 4
-    payload[rows] += np.maximum(size, TCP.itemsize)
+    payload[rows] = transport[rows] + np.maximum(size, TCP.itemsize)
 
 
 def _decode_udp(
-    batch: PacketBatch, rows: NDArray[np.intp], payload: Offsets, stop: Offsets
+    batch: PacketBatch,
+    rows: NDArray[np.intp],
+    transport: Offsets,
+    stop: Offsets,
+    payload: Offsets,
 ) -> None:
-    headers = read_torn(batch.buffer, UDP, payload[rows], stop[rows])
+    headers = read_torn(batch.buffer, UDP, transport[rows], stop[rows])
     batch.src_port[rows] = headers["src_port"]
     batch.dst_port[rows] = headers["dst_port"]
     batch.l4_checksum[rows] = headers["checksum"]
-    payload[rows] += UDP.itemsize
+    payload[rows] = transport[rows] + UDP.itemsize
 
 
 def _decode_sctp(
-    batch: PacketBatch, rows: NDArray[np.intp], payload: Offsets, stop: Offsets
+    batch: PacketBatch,
+    rows: NDArray[np.intp],
+    transport: Offsets,
+    stop: Offsets,
+    payload: Offsets,
 ) -> None:
-    headers = read_torn(batch.buffer, UDP, payload[rows], stop[rows])
+    headers = read_torn(batch.buffer, UDP, transport[rows], stop[rows])
     batch.src_port[rows] = headers["src_port"]
     batch.dst_port[rows] = headers["dst_port"]
-    payload[rows] += SCTP_BYTES
+    payload[rows] = transport[rows] + SCTP_BYTES
 
 
 def _decode_icmp(
-    batch: PacketBatch, rows: NDArray[np.intp], payload: Offsets, stop: Offsets
+    batch: PacketBatch,
+    rows: NDArray[np.intp],
+    transport: Offsets,
+    stop: Offsets,
+    payload: Offsets,
 ) -> None:
-    headers = read_torn(batch.buffer, ICMP, payload[rows], stop[rows])
+    headers = read_torn(batch.buffer, ICMP, transport[rows], stop[rows])
     batch.icmp_type[rows] = headers["type"]
     batch.icmp_code[rows] = headers["code"]
     batch.l4_checksum[rows] = headers["checksum"]
-    payload[rows] += ICMP_BYTES
+    echoes = rows[np.isin(headers["type"], ECHOES)]
+    payload[echoes] = transport[echoes] + ICMP_BYTES
