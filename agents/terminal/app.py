@@ -2,7 +2,9 @@
 
 import io
 import os
+import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -35,11 +37,25 @@ app.command()(data_commands.lab)
 app.command()(doctor)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"netloop {version('netloop')}\n")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     workspace: Annotated[
         Path | None, typer.Option("--workspace", help="Folder for runs; also after the command.")
     ] = None,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
 ) -> None:
     """From a sentence to a traffic detector that can be trusted."""
     if workspace is not None:
@@ -48,23 +64,55 @@ def options(
 
 def main() -> None:
     """Run the command line; errors are sentences on stderr and an exit code."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a label may not fit the locale
     try:
         app()
     except NetloopError as error:
-        sys.stderr.write(f"netloop: {visible(error.message, 2000)}\n")
+        _tell("netloop: ", error.message)
         if error.mend:
-            sys.stderr.write(f"         {visible(error.mend, 2000)}\n")
+            _tell("         ", error.mend)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("netloop: interrupted.\n")
-        sys.exit(130)
     except BrokenPipeError:
         # whoever read our output has gone; there is nobody left to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _tell("netloop: ", f"{where}{error.strerror or error}.")
+        _tell("         ", "Check space and permissions there, and where the output goes.")
+        _drop_output()
+        sys.exit(1)
+
+
+def _open_closed_streams() -> None:
+    """Python has None where a stream was closed (``>&-``); what is written there is nobody's."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
+
+
+def _drop_output() -> None:
+    """Send what stdout still holds nowhere: it cannot be written and would fail again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _tell(head: str, words: str) -> None:
+    """``words`` on stderr after ``head``, wrapped if a person reads there; paths stay whole."""
+    text = visible(words, 2000)
+    if sys.stderr.isatty():
+        text = textwrap.fill(
+            text,
+            width=max(shutil.get_terminal_size().columns, 20),
+            initial_indent=head,
+            subsequent_indent=" " * len(head),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        head = ""
+    sys.stderr.write(f"{head}{text}\n")
 
 
 if __name__ == "__main__":

@@ -23,20 +23,35 @@ _KEYS = {
 _LONGEST_NOTE = 4000
 
 
-def ask_decision(plan: Plan, console: Console, prompt: Prompt, check: Check) -> Decision | None:
+def ask_decision(
+    plan: Plan, console: Console, prompt: Prompt, check: Check, answer: str = ""
+) -> Decision | None:
     """Show ``plan`` on ``console`` and ask until there is a decision that ``check`` accepts.
+
+    Where the person asked about the plan, which is thus on the screen already, ``answer`` is shown
+    in its place.
 
     ``prompt`` asks for one line and may raise EOFError or KeyboardInterrupt: the plan then stays
     unanswered, as it does with "quit", and None is returned. ``check`` raises InputError for a
     decision that cannot be carried out; the person is told and asked again.
     """
-    render_plan(plan, console)
+    if answer:
+        _show_answer(answer, console)
+    else:
+        render_plan(plan, console)
     dialogue = _Dialogue(plan, console, prompt, check)
     try:
         return dialogue.run()
     except (EOFError, KeyboardInterrupt):
         console.print()
         return None
+
+
+def _show_answer(answer: str, console: Console) -> None:
+    console.print()
+    for line in answer.splitlines():
+        say(console, line, "cyan", indent=2)
+    console.print()
 
 
 class _Dialogue:
@@ -77,8 +92,8 @@ class _Dialogue:
             return self._with_words("ask", rest, "Your question: ")
         if action == "reject":
             return self._with_words("reject", rest, "What should be different? ")
-        if action == "skip" and self.may_skip:
-            return self._decision("skip", note=rest)
+        if action == "skip":
+            return self._accepted(self._decision("skip", note=rest))
         self._complain("Please answer with one of these keys.")
         return None
 

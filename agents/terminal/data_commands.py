@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -35,7 +35,9 @@ def inspect(
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """What a source holds: classes, rows, and the health of every capture.
+    """Say what a source holds.
+
+    Classes, rows, and the health of every capture.
 
     Example: netloop data inspect captures/ --label folder
     """
@@ -51,21 +53,23 @@ def inspect(
         )
     health = json.loads((direct.path("rows") / "health.json").read_text())
     result = {"source": found, "rows": rows, "health": health}
-    _print(result, as_json, render_inspection)
+    print_result(result, as_json, render_inspection)
 
 
 @app.command()
 def split(
     source: Source,
     label: Label = None,
-    by: By = "time",
+    by: By = None,
     test: TestShare = 0.5,
     granularity: Granularity = "flow",
     seed: Seed = 0,
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Put every split group on one side; print sizes, proof and the manifest's path.
+    """Divide a source into train, validation and test.
+
+    Puts every split group on one side; prints sizes, proof and the manifest's path.
 
     Example: netloop data split captures/ --label file --by time --test 0.3
     """
@@ -77,14 +81,14 @@ def split(
         direct = Direct(workspace, seed, progress)
         numbers = direct.import_and_split(source, label, granularity, by, test)["split_rows"]
     result = {**numbers, "manifest": str((direct.path("split") / "manifest.json").resolve())}
-    _print(result, as_json, render_split)
+    print_result(result, as_json, render_split)
 
 
 @app.command()
 def audit(
     source: Source,
     label: Label = None,
-    by: By = "time",
+    by: By = None,
     test: TestShare = 0.5,
     masks: Masks = None,
     granularity: Granularity = "flow",
@@ -92,7 +96,9 @@ def audit(
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """How far single fields alone give the label away on held-out rows.
+    """Look for shortcuts.
+
+    How far single fields alone give the label away on held-out rows.
 
     Example: netloop data audit captures/ --label folder --json
     """
@@ -104,16 +110,18 @@ def audit(
         direct = Direct(workspace, seed, progress)
         direct.import_and_split(source, label, granularity, by, test)
         result = direct.call("audit_shortcuts", masks=mask_list(masks))
-    _print(result, as_json, render_audit)
+    print_result(result, as_json, render_audit)
 
 
 def lab(
     out: Annotated[Path, typer.Argument(help="A folder that is empty or not there yet.")],
-    size: Annotated[str, typer.Option("--size", help="tiny, small or large.")] = "small",
+    size: Annotated[
+        Literal["tiny", "small", "large"], typer.Option("--size", help="How much traffic.")
+    ] = "small",
     seed: Seed = 0,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Make labelled captures of synthetic traffic, to try netloop on a machine without data.
+    """Make synthetic labelled captures to try netloop on.
 
     Example: netloop lab lab
     """
@@ -141,7 +149,8 @@ def mask_list(text: str | None) -> list[str]:
     )
 
 
-def _print(result: dict[str, Any], as_json: bool, render: Any) -> None:
+def print_result(result: dict[str, Any], as_json: bool, render: Any) -> None:
+    """The result on stdout: one JSON document, or as ``render`` shows it to people."""
     from rich.console import Console
 
     if as_json:

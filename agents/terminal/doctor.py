@@ -4,6 +4,7 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +29,9 @@ Finding = tuple[bool, str, str]
 
 
 def doctor(workspace: Workspace = DEFAULT_WORKSPACE) -> None:
-    """Check the installation: versions, shadowed names, the workspace, the machine.
+    """Check the installation and the machine.
+
+    Versions, shadowed names, the workspace, cores, memory and GPU.
 
     Example: netloop doctor
     """
@@ -84,11 +87,12 @@ def _workspace(workspace: Path) -> Iterator[Finding]:
     place = workspace
     while not place.exists() and place != place.parent:
         place = place.parent
-    yield (
-        os.access(place, os.W_OK | os.X_OK),
-        f"workspace {workspace} can be written",
-        "Name another with --workspace or NETLOOP_WORKSPACE.",
-    )
+    what, mend = f"workspace {workspace}", "Name another with --workspace or NETLOOP_WORKSPACE."
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            yield True, f"{what} can be written", mend
+    except OSError as error:
+        yield False, f"{what} cannot be written: {error.strerror}", mend
 
 
 def _machine() -> Iterator[Finding]:

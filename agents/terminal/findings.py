@@ -83,10 +83,14 @@ def print_models(models: Sequence[Numbers], best: str | None, console: Console) 
         ]
         for row in ordered
     ]
+    known = [i for i in range(len(columns)) if any(row[i] is not None for row in rows)]
+    columns, rows = [columns[i] for i in known], [[row[i] for i in known] for row in rows]
     chosen = [i for i, row in enumerate(ordered) if row["name"] == best]
     print_table(console, columns, rows, frozenset(chosen))
     if chosen:
         say(console, "* chosen, by the validation side", "dim")
+    if any(row["ci"][0] <= 0 and row["ci"][1] >= 1 for row in models):
+        say(console, "0 to 1: too few split groups on the test side for an interval.", "yellow")
 
 
 def print_health(records: Sequence[Numbers], console: Console) -> None:

@@ -1,6 +1,5 @@
 """``netloop train``, ``evaluate`` and ``detect``: models outside a run."""
 
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agents.terminal.data_commands import Source, mask_list
+from agents.terminal.data_commands import Source, mask_list, print_result
 from agents.terminal.options import (
     DEFAULT_WORKSPACE,
     By,
@@ -31,7 +30,7 @@ Out = Annotated[
     Path | None, typer.Option("--out", help="Where to put the detector; nowhere if left out.")
 ]
 Detector = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A detector's folder, or a run's id.")
+    str, typer.Argument(metavar="MODEL", help="A detector's folder, a run's id, or last.")
 ]
 
 
@@ -39,7 +38,7 @@ Detector = Annotated[
 def baselines(
     source: Source,
     label: Label = None,
-    by: By = "time",
+    by: By = None,
     test: TestShare = 0.5,
     masks: Masks = None,
     granularity: Granularity = "flow",
@@ -60,7 +59,7 @@ def baselines(
 def cnn(
     source: Source,
     label: Label = None,
-    by: By = "time",
+    by: By = None,
     test: TestShare = 0.5,
     masks: Masks = None,
     granularity: Granularity = "flow",
@@ -70,7 +69,9 @@ def cnn(
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Train the 1-D CNN over packet tokens and payload bytes, or over a table's columns.
+    """Train the 1-D CNN.
+
+    It reads packet tokens and payload bytes, or a table's columns.
 
     Example: netloop train cnn captures/ --label file --epochs 20 --out detector
     """
@@ -87,12 +88,13 @@ def evaluate(
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Score a detector on labelled data that it was not trained on.
+    """Score a detector on other labelled data.
 
     Example: netloop evaluate detector later-captures/ --label file
     """
     from agents.terminal.direct import Direct
     from agents.terminal.progress import RichProgress
+    from agents.terminal.render import render_score
 
     with RichProgress() as progress:
         direct = Direct(workspace, 0, progress)
@@ -102,7 +104,7 @@ def evaluate(
             source=str(source),
             label=label,
         )
-    _print_models(result, as_json)
+    print_result(result, as_json, render_score)
 
 
 def detect(
@@ -110,11 +112,16 @@ def detect(
     source: Annotated[str, typer.Argument(help="A capture, a folder of captures, or a table.")],
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Print one EVE JSON line a flow, with the class, its confidence and the community id.
+    """Print one EVE JSON line a flow.
+
+    Each has the class, its confidence and the community id.
 
     Example: netloop detect detector capture.pcap > eve.json
     """
+    from rich.console import Console
+
     from agents.terminal.progress import RichProgress
+    from agents.terminal.render import render_detection
     from pipelines.progress import silent
     from pipelines.store.artifacts import ArtifactStore
     from tools.registry import find_tool
@@ -128,7 +135,9 @@ def detect(
             progress=silent if sys.stdout.isatty() else progress,
             emit=sys.stdout.write,
         )
-        tool.run(tool.params(detector=str(folder), source=source), context)
+        result = tool.run(tool.params(detector=str(folder), source=source), context)
+    sys.stdout.flush()
+    render_detection(result.numbers, Console(stderr=True, markup=False, highlight=False))
 
 
 def find_detector(name: str, workspace: Path) -> Path:
@@ -165,6 +174,7 @@ def _train(
 ) -> None:
     from agents.terminal.direct import Direct
     from agents.terminal.progress import RichProgress
+    from agents.terminal.render import render_models
 
     if out is not None and out.exists():
         raise InputError(f"--out {out} is there already.", "Name a folder that does not exist yet.")
@@ -179,15 +189,4 @@ def _train(
         if out is not None:
             direct.call("package_detector", model=best)
             shutil.copytree(direct.path("detector"), out)
-    _print_models(result, as_json)
-
-
-def _print_models(result: dict[str, Any], as_json: bool) -> None:
-    from rich.console import Console
-
-    from agents.terminal.render import render_models
-
-    if as_json:
-        sys.stdout.write(json.dumps(result) + "\n")
-    else:
-        render_models(result, Console(markup=False, highlight=False))
+    print_result(result, as_json, render_models)

@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,7 +11,7 @@ Workspace = Annotated[
         "--workspace",
         envvar="NETLOOP_WORKSPACE",
         help="Folder for runs, artefacts and measured rates.",
-        show_default=".netloop here",
+        show_default=".netloop in this folder",
     ),
 ]
 DEFAULT_WORKSPACE = Path(".netloop")
@@ -21,10 +21,13 @@ Label = Annotated[
     str | None,
     typer.Option("--label", help="file, folder, a column, or a labels.csv; proposed if left out."),
 ]
-Granularity = Annotated[str, typer.Option("--granularity", help="What a row is: flow or packet.")]
+Granularity = Annotated[
+    Literal["flow", "packet"], typer.Option("--granularity", help="What a row is.")
+]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of splits, models and draws.")]
 By = Annotated[
-    str, typer.Option("--by", help="What is held out: time, capture, flow, or row for a table.")
+    Literal["time", "capture", "flow", "row"] | None,
+    typer.Option("--by", help="What is held out; time for captures, row for a table if left out."),
 ]
 TestShare = Annotated[float, typer.Option("--test", help="Share of each class held out.")]
 Masks = Annotated[

@@ -70,7 +70,8 @@ def _print_changes(plan: Plan, console: Console) -> None:
         return
     title(console, f"Changed since version {plan.version - 1}")
     for line in plan.changes:
-        say(console, line, _CHANGE_STYLES.get(line[:1], ""), indent=2)
+        broken = line.replace('","', '", "')  # a list can wrap between its values
+        say(console, broken, _CHANGE_STYLES.get(line[:1], ""), indent=2)
     if not plan.changes:
         say(console, "nothing that would run", indent=2)
 
@@ -90,7 +91,7 @@ def _print_step(name: str, step: Step, console: Console) -> None:
 def _parameters(step: Step, narrow: bool) -> Table:
     """Each parameter with its value and its reason: side by side, or on a narrow screen below."""
     grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True, overflow="ellipsis", max_width=14 if narrow else 24)
+    grid.add_column(overflow="fold", max_width=14 if narrow else 26)
     grid.add_column(overflow="fold", ratio=2)
     if not narrow:
         grid.add_column(overflow="fold", ratio=3)

@@ -43,7 +43,11 @@ class RichProgress:
         task = self._under_way[what]
         if done < self._task(task).completed:
             self._bars.reset(task)
-        self._bars.update(task, completed=done, total=total, unit=visible(unit, 12))
+        self._bars.update(task, completed=done, total=total, unit=self._unit(unit))
+
+    def _unit(self, unit: str) -> str:
+        """``rows, loss 0.231``; what follows the comma gives way on a narrow screen."""
+        return visible(unit.partition(",")[0] if self.console.width < NARROW else unit, 20)
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -123,7 +127,7 @@ class _Phase(ProgressColumn):
 
 
 class _Figures(ProgressColumn):
-    """``12/22 captures  3.1/s  0:04 left``"""
+    """``12/22 captures  3.1/s  0:04 left``; the time since the beginning while none can be told."""
 
     def __init__(self, with_rate: bool) -> None:
         super().__init__(Column(no_wrap=True))
@@ -135,6 +139,8 @@ class _Figures(ProgressColumn):
             parts.append(f"{_short(task.speed)}/s")
         if task.time_remaining is not None and not task.finished:
             parts.append(f"{_clock(task.time_remaining)} left")
+        elif (task.elapsed or 0) >= 2:
+            parts.append(_clock(task.elapsed or 0))  # one long piece: show that time passes
         return Text("  ".join(parts))
 
 
@@ -150,7 +156,8 @@ def _ended(task: Task, completed: bool, width: int) -> Text:
 def _count(task: Task) -> str:
     done = _short(task.completed)
     count = done if task.total is None or task.finished else f"{done}/{_short(task.total)}"
-    return f"{count} {task.fields['unit']}".rstrip()
+    unit = task.fields["unit"]
+    return f"{count} {unit.removesuffix('s') if count == '1' else unit}".rstrip()
 
 
 def _short(number: float) -> str:

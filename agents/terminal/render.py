@@ -52,11 +52,14 @@ def render_output(output: RunOutput, console: Console) -> None:
     _print_places({"detector": output.detector, "report": output.report}, console)
 
 
-def render_paused(output: RunOutput, workspace: Path, console: Console) -> None:
-    """The plan that waits, and the commands that answer it."""
+def render_paused(
+    output: RunOutput, workspace: Path, console: Console, with_plan: bool = True
+) -> None:
+    """The plan that waits, unless it is on the screen, and the commands that answer it."""
     if output.pending is None:
         return
-    render_plan(Plan.model_validate(output.pending.plan), console)
+    if with_plan:
+        render_plan(Plan.model_validate(output.pending.plan), console)
     title(console, "This plan waits for a decision. To go on:")
     place = "" if workspace == Path(".netloop") else f" --workspace {shlex.quote(str(workspace))}"
     for words in (
@@ -76,7 +79,7 @@ def render_runs(records: Sequence[Numbers], console: Console) -> None:
     columns = [
         Column("run"),
         Column("status"),
-        Column("began", spare=True),
+        Column("began (UTC)", spare=True),
         Column("goal", spare=True),
     ]
     rows = [
@@ -136,6 +139,22 @@ def render_models(result: Numbers, console: Console) -> None:
     """Every model on the test side, best first."""
     title(console, "Models on the test side")
     print_models(result["models"], result["best"], console)
+
+
+def render_score(result: Numbers, console: Console) -> None:
+    """A packed detector on other data: nothing was chosen there."""
+    title(console, "The detector on these rows")
+    print_models(result["models"], None, console)
+
+
+def render_detection(result: Numbers, console: Console) -> None:
+    """What was detected, in one line, and what of the captures could not be read."""
+    labels = sorted(result["labels"].items(), key=lambda item: -item[1])
+    named = ", ".join(f"{name} {count:,}" for name, count in labels[:5])
+    more = f" and {len(labels) - 5:,} more classes" if len(labels) > 5 else ""
+    say(console, f"{result['rows']:,} flows{': ' if named else ''}{named}{more}")
+    if any(r["truncated"] or r["skipped"] or r["corrupt"] for r in result["health"]):
+        print_health(result["health"], console)
 
 
 def _status_line(output: RunOutput) -> Text:

@@ -41,7 +41,7 @@ def chat(
     goal: Annotated[str | None, typer.Argument(help="What to detect, in a sentence.")] = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Talk a life cycle through: goal, data, then one plan at a time.
+    """Talk a life cycle through, one plan at a time.
 
     Example: netloop chat "Tell the applications in these captures apart"
     """
@@ -82,24 +82,29 @@ def start(spec: "Spec", workspace: Path, approve: str, as_json: bool) -> int:
     try:
         return walk(record, workspace, approve, as_json)
     except NetloopError as error:
-        hint = f"What was done is kept. Go on with: netloop runs resume {record.id}"
-        error.mend = f"{error.mend} {hint}".strip()
+        if "netloop runs" not in error.mend:
+            hint = f"What was done is kept. Go on with: netloop runs resume {record.id}"
+            error.mend = f"{error.mend} {hint}".strip()
         raise
 
 
 def _ask_data(prompt: "Prompt") -> dict[str, str]:
     """Ask for a source and where its class comes from, until both fit each other."""
-    from pipelines.datasets.sources import describe_source
+    from pipelines.datasets.sources import describe_source, find_source
 
     while True:
-        source = _ask(prompt, "Where are the labelled captures (a folder) or the table (a CSV)?")
+        typed = _ask(prompt, "Where are the labelled captures (a folder) or the table (a CSV)?")
+        source = str(Path(typed).expanduser())
+        try:
+            find_source(Path(source))
+        except InputError as error:
+            sys.stderr.write(f"{visible(str(error), 1000)}\n")
+            continue
         try:
             proposed = describe_source(Path(source)).label
         except InputError as error:
             sys.stderr.write(f"{visible(str(error), 1000)}\n")
             proposed = ""
-        if not proposed and not Path(source).exists():
-            continue
         label = prompt(
             "Where does the class come from: file, folder, a column, a labels.csv?"
             f" [{visible(proposed)}]\n> "

@@ -3,12 +3,15 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agents.terminal.options import DEFAULT_WORKSPACE, Json, Workspace
-from pipelines.errors import InputError
+from pipelines.errors import InputError, NetloopError
+
+if TYPE_CHECKING:
+    from pipelines.store.run import RunFolder
 
 app = typer.Typer(
     help="Look at runs, resume them, answer the plan that waits.",
@@ -31,7 +34,7 @@ def list_runs(as_json: Json = False, workspace: Workspace = DEFAULT_WORKSPACE) -
     from agents.terminal.render import render_runs
     from pipelines.store.run import RunFolder
 
-    records = [run.read() for run in RunFolder.all(workspace)]
+    records = [_record(run) for run in RunFolder.all(workspace)]
     if as_json:
         sys.stdout.write(json.dumps(records) + "\n")
     else:
@@ -65,7 +68,9 @@ def resume(
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Go on with a run that paused, failed or was killed. Finished steps are not repeated.
+    """Go on with a run that paused, failed or was killed.
+
+    Finished steps are not repeated.
 
     Example: netloop runs resume last
     """
@@ -89,7 +94,9 @@ def approve(
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Say yes to the plan that waits; the run goes on to the next one.
+    """Say yes to the plan that waits.
+
+    The run goes on to the next one.
 
     Example: netloop runs approve last --answer record_requirements.target=0.9
     """
@@ -104,7 +111,9 @@ def reject(
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Say no to the plan that waits; a changed version is proposed, with the difference.
+    """Say no to the plan that waits, and why.
+
+    A changed version is proposed, with the difference.
 
     Example: netloop runs reject last --reason "only the forest, no cnn"
     """
@@ -119,7 +128,9 @@ def edit(
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Change parameters of the plan that waits; the edited version waits for its own yes.
+    """Change parameters of the plan that waits.
+
+    The edited version waits for its own yes.
 
     Example: netloop runs edit last split_rows.test=0.3
     """
@@ -154,6 +165,18 @@ def report(run: Run, workspace: Workspace = DEFAULT_WORKSPACE) -> None:
     with opened(folder, workspace) as life_cycle:
         path = life_cycle.write_report()
     sys.stdout.write(f"{path}\n")
+
+
+def _record(run: "RunFolder") -> dict[str, Any]:
+    """A run's record; "running" only while a process holds it, since a killed one cannot say so."""
+    record = run.read()
+    if record["status"] == "running":
+        try:
+            with run.locked():
+                record["status"] = "interrupted"
+        except NetloopError:
+            pass
+    return record
 
 
 def find_run(name: str, workspace: Path) -> Any:

@@ -19,7 +19,7 @@ from agents.state import versions_of
 from agents.terminal.approve import ask_decision
 from agents.terminal.progress import RichProgress
 from agents.terminal.render import render_output, render_paused
-from agents.terminal.sanitize import safe_text
+from agents.workbench import Drained
 from pipelines.errors import NetloopError
 from pipelines.store.run import RunFolder
 
@@ -51,8 +51,16 @@ def walk(
                 life_cycle.advance(decide)
         except NetloopError as problem:
             error = problem
+        except KeyboardInterrupt:
+            error = Drained(
+                f"Run {run.id} was interrupted in the middle of a step.",
+                f"Go on: netloop runs resume {run.id}",
+            )
         output = run_output(run, life_cycle.state(), life_cycle.pending())
-    show(output, workspace, console, as_json)
+    if error is not None and not as_json:
+        output = output.model_copy(update={"error": None})  # said once, where every error is
+    seen = approve == "ask" and at_terminal()  # whoever quits has the plan on the screen
+    show(output, workspace, console, as_json, with_plan=not seen)
     if error is not None:
         raise error
     return EXIT_CODES[output.status]
@@ -82,8 +90,13 @@ def terminal_prompt() -> Prompt:
     """A line editor with history; Ctrl-D raises EOFError, Ctrl-C KeyboardInterrupt."""
     from prompt_toolkit import PromptSession
     from prompt_toolkit.output import create_output
+    from prompt_toolkit.output.vt100 import Vt100_Output
 
-    session: PromptSession[str] = PromptSession(output=create_output(stdout=sys.stderr))
+    output = create_output(stdout=sys.stderr)
+    if isinstance(output, Vt100_Output):
+        # One line needs no cursor position, and a slow terminal's answer would land in the reply.
+        output.enable_cpr = False
+    session: PromptSession[str] = PromptSession(output=output)
     return session.prompt
 
 
@@ -93,19 +106,17 @@ def _nobody(plan: Plan) -> None:
 
 def _person(life_cycle: LifeCycle, console: Console, progress: RichProgress) -> Decide:
     prompt = terminal_prompt()
+    on_screen = ""
 
     def decide(plan: Plan) -> Decision | None:
+        nonlocal on_screen
+        asked_again = on_screen == plan.digest()
+        on_screen = plan.digest()
+        answer = versions_of(life_cycle.state(), plan.stage)[-1].answer if asked_again else ""
         with progress.pause():
-            _show_answer(life_cycle, plan, console)
-            return ask_decision(plan, console, prompt, lambda d: life_cycle.check(plan, d))
+            return ask_decision(plan, console, prompt, lambda d: life_cycle.check(plan, d), answer)
 
     return decide
-
-
-def _show_answer(life_cycle: LifeCycle, plan: Plan, console: Console) -> None:
-    record = versions_of(life_cycle.state(), plan.stage)[-1]
-    for line in record.answer.splitlines():
-        console.print(safe_text(line, limit=500))
 
 
 def _once(first: Decide, then: Decide) -> Decide:
@@ -131,11 +142,13 @@ def _draining(stop: threading.Event, console: Console) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def show(output: RunOutput, workspace: Path, console: Console, as_json: bool) -> None:
+def show(
+    output: RunOutput, workspace: Path, console: Console, as_json: bool, with_plan: bool = True
+) -> None:
     """The result on stdout, JSON or for people; how to go on, if the run waits, on stderr."""
     if as_json:
         sys.stdout.write(json.dumps(output.model_dump(mode="json")) + "\n")
     else:
         render_output(output, Console(markup=False, highlight=False))
     if output.pending is not None:
-        render_paused(output, workspace, console)
+        render_paused(output, workspace, console, with_plan)

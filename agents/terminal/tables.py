@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, JustifyMethod
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -89,7 +88,10 @@ def title(console: Console, words: str) -> None:
 
 def say(console: Console, words: str, style: str = "", indent: int = 0) -> None:
     """A sentence of foreign or own words, wrapped to the terminal."""
-    console.print(Padding(safe_text(words, style, limit=4000), (0, 0, 0, indent)))
+    text = safe_text(words, style, limit=4000)
+    for line in text.wrap(console, max(console.width - indent, 1)):
+        line.rstrip()
+        console.print(Text(" " * indent) + line)
 
 
 def say_exact(console: Console, words: str) -> None:

@@ -218,3 +218,22 @@ def test_words_of_the_planner_cannot_act_on_the_prompt(ask, plan: Plan) -> None:
     question = plan.questions[0].model_copy(update={"text": "ok?\x1b[2J\n", "default": "\x070.5"})
     ask("", "", plan=plan.model_copy(update={"questions": [question]}))
     assert ask.person.asked[1] == r"ok?\x1b[2J\n [\x070.5] "
+
+
+def test_an_answer_stands_where_the_plan_was(plan: Plan, screen) -> None:
+    view = screen(80)
+
+    def leave(question: str) -> str:
+        raise EOFError
+
+    assert (
+        ask_decision(plan, view.console, leave, lambda d: None, "Because\x1b[2J.\nTwice.") is None
+    )
+    assert "Because\\x1b[2J." in view.text
+    assert "Stage 2/5" not in view.text
+    assert "[Enter] approve" in view.text
+
+
+def test_why_a_stage_cannot_be_skipped_is_said(ask) -> None:
+    assert ask("s", "q", skip=False) is None
+    assert "It cannot be skipped." in ask.screen.text

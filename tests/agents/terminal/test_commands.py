@@ -100,6 +100,42 @@ def test_every_command_has_help_with_an_example(netloop: Netloop, command: str) 
     assert f"Example: netloop {command}" in " ".join(shown.stdout.split())
 
 
+@pytest.mark.parametrize("group", ["", "runs", "data", "train"])
+def test_the_list_of_commands_cuts_no_sentence(netloop: Netloop, group: str) -> None:
+    _, _, commands = netloop(*group.split(), "--help").stdout.partition("Commands:")
+    assert len(commands.splitlines()) > 2
+    assert "..." not in commands
+
+
+def test_version(netloop: Netloop) -> None:
+    shown = netloop("--version")
+    assert (shown.returncode, shown.stdout.split()[0]) == (0, "netloop")
+    assert shown.stdout.split()[1][0].isdigit()
+
+
+@pytest.mark.parametrize(
+    ("words", "choice"),
+    [
+        (("data", "split", ".", "--by", "day"), "'capture'"),
+        (("data", "inspect", ".", "--granularity", "byte"), "'packet'"),
+        (("lab", "lab", "--size", "huge"), "'tiny'"),
+    ],
+)
+def test_a_choice_that_does_not_exist_names_those_that_do(
+    netloop: Netloop, words: tuple[str, ...], choice: str
+) -> None:
+    shown = netloop(*words)
+    assert shown.returncode == 2
+    assert choice in shown.stderr
+
+
+def test_doctor_tries_whether_the_workspace_can_be_written(netloop: Netloop) -> None:
+    shown = netloop("doctor", "--workspace", "/proc/netloop")
+    assert shown.returncode == 1
+    assert "FAULT workspace /proc/netloop cannot be written" in shown.stdout
+    assert "--workspace" in shown.stdout
+
+
 def test_doctor_finds_this_installation_well(netloop: Netloop) -> None:
     shown = netloop("doctor")
     assert shown.returncode == 0, shown.stdout
@@ -362,13 +398,14 @@ def started_step(run: Path, tool: str) -> bool:
 def training(tmp_path: Path, spec_file: Path) -> tuple[subprocess.Popen[bytes], Path]:
     """A run in the middle of training a CNN that would take very long, and its folder."""
     words = ["run", spec_file, "--approve", "auto", "--set", "design.candidates=[majority,cnn]"]
-    process = subprocess.Popen(
-        [NETLOOP, *words, "--set", "design.epochs=9999", "--set", "data.split.validation=0.3"],
-        cwd=tmp_path,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with (tmp_path / "stderr").open("wb") as stderr:
+        process = subprocess.Popen(
+            [NETLOOP, *words, "--set", "design.epochs=9999", "--set", "data.split.validation=0.3"],
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        )
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         found = list((tmp_path / ".netloop" / "runs").glob("*"))
@@ -385,6 +422,8 @@ def test_kill_9_in_the_middle_of_training_then_resume(
     process, run = training
     process.send_signal(signal.SIGKILL)
     process.wait()
+    listed = json.loads(netloop("runs", "list", "--json").stdout)
+    assert [record["status"] for record in listed] == ["interrupted"]
     before = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
     done = [e["data"]["tool"] for e in before if e["type"] == "step.finished"]
     assert done[-1] == "train_baselines"
@@ -397,13 +436,17 @@ def test_kill_9_in_the_middle_of_training_then_resume(
 
 
 def test_ctrl_c_twice_stops_now_and_the_run_can_be_resumed(
-    netloop: Netloop, training: tuple[subprocess.Popen[bytes], Path]
+    netloop: Netloop, training: tuple[subprocess.Popen[bytes], Path], tmp_path: Path
 ) -> None:
     process, run = training
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
+    said = (tmp_path / "stderr").read_text()
+    assert "Stopping after this step" in said
+    assert f"Run {run.name} was interrupted in the middle of a step." in " ".join(said.split())
+    assert f"netloop runs resume {run.name}" in said
     assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
     assert netloop("runs", "resume", run.name).returncode == 0
 
@@ -461,6 +504,37 @@ def test_train_out_makes_a_detector(netloop: Netloop, table: Path, tmp_path: Pat
     assert "is there already" in again.stderr
 
 
+def test_a_table_is_split_by_row_unless_told_otherwise(netloop: Netloop, table: Path) -> None:
+    ended = netloop("data", "split", table, "--label", "kind")
+    assert ended.returncode == 0, ended.stderr
+    assert "No group is on two sides." in ended.stdout
+
+
+def test_a_closed_stdout_is_no_traceback(netloop: Netloop, table: Path) -> None:
+    shell = 'exec "$0" data inspect "$1" --label kind >&-'
+    ended = subprocess.run(
+        ["sh", "-c", shell, NETLOOP, table], cwd=table.parent, capture_output=True, text=True
+    )
+    assert ended.returncode == 0
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_one_sentence(table: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [NETLOOP, "data", "inspect", table, "--label", "kind"],
+            cwd=table.parent,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert ended.returncode == 1
+    assert "netloop: No space left on device." in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "Exception ignored" not in ended.stderr
+
+
 def test_data_commands_speak_json(netloop: Netloop, table: Path) -> None:
     seen = json.loads(netloop("data", "inspect", table, "--label", "kind", "--json").stdout)
     assert seen["rows"]["classes"] == {"attack": 150, "normal": 150}
@@ -483,7 +557,7 @@ class Terminal:
         pid, self.handle = pty.fork()
         if pid == 0:
             os.chdir(folder)
-            os.environ.update(TERM="xterm", COLUMNS="80", LINES="50", PROMPT_TOOLKIT_NO_CPR="1")
+            os.environ.update(TERM="xterm", COLUMNS="80", LINES="50")
             os.execv(NETLOOP, [str(NETLOOP), *map(str, words)])
         self.pid = pid
 
@@ -536,6 +610,8 @@ def test_a_person_approves_at_the_terminal(tmp_path: Path, spec_file: Path) -> N
     at.type("")
     assert at.end() == 0
     assert "logistic_regression" in at.screen
+    assert at.screen.count("Stage 1/5") == 1  # the answer to "why" pushes no plan off the screen
+    assert "\x1b[6n" not in at.screen  # nobody waits for where the cursor is
 
 
 def test_a_person_may_leave_and_come_back(
@@ -545,6 +621,7 @@ def test_a_person_may_leave_and_come_back(
     at.until("resume later")
     at.type("q")
     assert at.end() == 3
+    assert at.screen.count("Stage 1/5") == 1
     assert netloop("runs", "resume", "last", "--approve", "auto").returncode == 0
 
 
@@ -554,6 +631,10 @@ def test_chat_asks_for_the_goal_and_the_data(tmp_path: Path, table: Path) -> Non
     at.type("tell attacks from normal records, only the forest")
     at.until("Where are the labelled captures")
     at.type("nowhere/at/all")
+    at.until("Where are the labelled captures")
+    (tmp_path / "empty").mkdir()
+    at.type(str(tmp_path / "empty"))
+    at.until("empty folder")
     at.until("Where are the labelled captures")
     at.type(str(table))
     at.until("Where does the class come from")

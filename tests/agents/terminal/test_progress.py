@@ -6,8 +6,9 @@ import re
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+from rich.progress import Progress
 
-from agents.terminal.progress import RichProgress, _clock, _short
+from agents.terminal.progress import RichProgress, _clock, _Figures, _short
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -183,7 +184,7 @@ def test_standard_error_by_default(capsys: pytest.CaptureFixture[str]) -> None:
         progress("reading", 1, 1, "captures")
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith("✓ reading  1 captures")
+    assert captured.err.startswith("✓ reading  1 capture  ")
 
 
 @pytest.mark.parametrize(
@@ -212,3 +213,29 @@ def test_colour_is_left_out_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     run(plain, ("reading", 1, 1, "captures"))
     assert COLOUR.search(output(coloured))
     assert not COLOUR.search(output(plain))
+
+
+def test_what_follows_the_comma_of_a_unit_gives_way_on_a_narrow_screen() -> None:
+    wide, narrow = log(), log(40)
+    for console in (wide, narrow):
+        run(console, ("training cnn", 12_500, 96_000, "rows, loss 0.231"))
+    assert lines(wide)[0].startswith("✓ training cnn  12.5k/96.0k rows, loss 0.231")
+    assert lines(narrow)[0].startswith("✓ training cnn  12.5k/96.0k rows  ")
+
+
+def test_one_is_one_of_them() -> None:
+    console = log()
+    run(console, ("fitting knn", 1, 1, "models"), ("reading", 21, 21, "captures"))
+    assert lines(console)[0].startswith("✓ fitting knn  1 model  ")
+    assert lines(console)[1].startswith("✓ reading  21 captures")
+
+
+def test_a_long_piece_shows_that_time_passes() -> None:
+    """One fit of minutes has no rate and no time left: the time since its beginning is shown."""
+    now = [0.0]
+    progress = Progress(console=log(), get_time=lambda: now[0], disable=True)
+    task = progress.add_task("fitting", total=1, unit="models")
+    figures = _Figures(with_rate=True)
+    assert figures.render(progress.tasks[task]).plain == "0/1 models"
+    now[0] = 83.0
+    assert figures.render(progress.tasks[task]).plain == "0/1 models  1:23"

@@ -12,7 +12,7 @@ from rich.console import Console
 from agents.checkpoints import Plan
 from agents.output import AuditOutput, ModelOutput, PendingOutput, RunOutput, SplitOutput
 from agents.terminal import render
-from agents.terminal.tables import Column, print_table
+from agents.terminal.tables import Column, print_table, say
 
 HOSTILE = "[green]APPROVED[/] \x1b[2J\x1b]52;c;AA\x07\n\u202e\u200b\U000e0041\x9b2J"
 WIDTHS = pytest.mark.parametrize("width", [40, 60, 80])
@@ -133,7 +133,54 @@ def test_what_was_not_measured_is_a_dash(screen) -> None:
     view = screen(80)
     bare = model("cnn", 0.5, rows_per_second=None, false_positive_rate=None)
     render.render_models({"models": [bare], "best": "cnn"}, view.console)
-    assert view.text.splitlines()[3].split()[-2:] == ["-", "-"]
+    measured = model("knn", 0.4, rows_per_second=12, false_positive_rate=0.01)
+    render.render_models({"models": [measured], "best": "knn"}, view.console)
+    lines = view.text.splitlines()
+    assert "rows/s" not in lines[2]  # nobody measured it: no column of dashes
+    assert "false pos." not in lines[2]
+    mixed = screen(80)
+    render.render_models({"models": [bare, measured], "best": "cnn"}, mixed.console)
+    assert mixed.text.splitlines()[3].split()[-2:] == ["-", "-"]
+
+
+def test_an_interval_that_says_nothing_is_explained(screen) -> None:
+    view = screen(80)
+    render.render_models(
+        {"models": [model("cnn", 0.5, ci=[0.0, 1.0])], "best": "cnn"}, view.console
+    )
+    assert "too few split groups" in view.words
+    telling = screen(80)
+    render.render_models({"models": [model("cnn", 0.5)], "best": "cnn"}, telling.console)
+    assert "too few split groups" not in telling.words
+
+
+@WIDTHS
+def test_a_detector_on_other_rows_was_not_chosen_there(screen, width: int) -> None:
+    view = screen(width)
+    render.render_score({"models": [model("cnn", 0.5)], "best": "cnn"}, view.console)
+    view.check_width()
+    assert "chosen" not in view.text
+    assert "*" not in view.text
+
+
+@WIDTHS
+def test_detection_says_what_was_found_and_what_was_lost(screen, width: int) -> None:
+    view = screen(width)
+    labels = {"web": 3, "scan": 1200, "[red]": 1, "a": 1, "b": 1, "c": 1, "d": 1}
+    found = {"rows": 1208, "labels": labels, "health": INSPECTION["health"]}
+    render.render_detection(found, view.console)
+    view.check_width()
+    assert "1,208 flows: scan 1,200, web 3, [red] 1, a 1, b 1 and 2 more classes" in view.words
+    assert "b.pcap at byte 182,044: too long" in view.words
+
+
+def test_detection_of_sound_captures_is_one_line(screen) -> None:
+    view = screen(80)
+    sound = {**INSPECTION["health"][0], "skipped": {}, "truncated": 0, "corrupt": 0}
+    render.render_detection({"rows": 1, "labels": {"web": 1}, "health": [sound]}, view.console)
+    assert view.text == "1 flows: web 1\n"
+    render.render_detection({"rows": 0, "labels": {}, "health": [sound]}, view.console)
+    assert view.text.endswith("0 flows\n")
 
 
 def test_a_run_that_failed_says_why(screen) -> None:
@@ -268,6 +315,14 @@ def test_the_way_on_names_another_workspace(plan: Plan, screen) -> None:
     assert "  netloop runs approve 20260805-141503-9f2c --workspace '/tmp/my runs'\n" in view.text
 
 
+def test_a_plan_on_the_screen_is_not_shown_twice(plan: Plan, screen) -> None:
+    view = screen(80)
+    waiting = RunOutput(run="20260805-141503-9f2c", status="paused", pending=pending(plan))
+    render.render_paused(waiting, Path(".netloop"), view.console, with_plan=False)
+    assert "Stage 2/5" not in view.text
+    assert "netloop runs approve 20260805-141503-9f2c" in view.text
+
+
 def test_a_run_that_does_not_wait_has_no_way_on(screen) -> None:
     view = screen(80)
     render.render_paused(output(), Path(".netloop"), view.console)
@@ -332,3 +387,14 @@ def test_a_narrow_table_gives_up_spare_columns_then_letters_of_the_first(screen)
     assert "x…  0.500  spare" in wide.text
     assert "note" not in narrow.text
     assert "x" * 15 + "…  0.500" in narrow.text
+
+
+@WIDTHS
+@pytest.mark.parametrize("indent", [0, 2])
+def test_a_sentence_leaves_no_blanks_behind_it(screen, width: int, indent: int) -> None:
+    view = screen(width)
+    say(view.console, "four words, said often. " * 12, indent=indent)
+    view.check_width()
+    for line in view.text.splitlines():
+        assert line == line.rstrip()
+        assert line.startswith(" " * indent + "four") or line[indent] != " "
