@@ -1,5 +1,7 @@
 """Tables of flow or packet records, read into rows of the data contract."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -94,14 +96,19 @@ def build_rows(source: TableSource, table: pa.Table, columns: ColumnMap, label: 
         fields.append(field("first_seen_ns", pa.int64(), "time"))
         arrays.append(nanoseconds(table[moment], moment))
     for name, column in values.items():
-        fields.append(field(free_name(name), column.type, groups[name]))
+        fields.append(field(free_name(name, table.column_names), column.type, groups[name]))
         arrays.append(column)
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
-def free_name(name: str) -> str:
-    """A column name that is not one of netloop's own."""
-    return f"{name}_column" if name in BOOKKEEPING else name
+def free_name(name: str, names: Collection[str]) -> str:
+    """A name for a column of a table with ``names`` that is not one of netloop's own."""
+    if name not in BOOKKEEPING:
+        return name
+    free = f"{name}_column"
+    while free in names:
+        free += "_column"
+    return free
 
 
 def nanoseconds(column: pa.ChunkedArray, name: str) -> pa.Array:

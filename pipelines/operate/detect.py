@@ -131,7 +131,8 @@ def table_rows(file: CsvFile, manifest: DetectorManifest, warnings: list[str]) -
     """
     table, left_out = read_csv(file)
     warnings.extend(left_out)
-    table = table.rename_columns([free_name(name) for name in table.column_names])
+    names = table.column_names
+    table = table.rename_columns([free_name(name, names) for name in names])
     columns = {}
     for name, kind in manifest.columns.items():
         if name not in table.column_names:

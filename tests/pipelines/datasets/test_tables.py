@@ -345,3 +345,10 @@ def test_every_attack_has_one_category() -> None:
     names = [name for names in nsl_kdd.ATTACKS.values() for name in names]
     assert len(names) == len(set(names)) == 39
     assert len(nsl_kdd.FEATURES) == len(set(nsl_kdd.FEATURES)) == 41
+
+
+def test_columns_called_like_netloops_own_keep_apart(tmp_path: Path) -> None:
+    rows = load(tmp_path, "flow_column,flow,label,class\n1,2,3,a\n4,5,6,b\n", label="class").rows
+    own = ["label", "capture", "flow"]
+    assert rows.column_names == [*own, "flow_column", "flow_column_column", "label_column"]
+    assert rows["flow_column_column"].to_pylist() == [2, 5]
