@@ -57,7 +57,7 @@ class ModelOutput(Part):
     validation_macro_f1: float | None = Field(default=None, description="What models are chosen by")
     per_class: dict[str, dict[str, float | int | None]] = Field(default_factory=dict)
     false_positive_rate: float | None = Field(
-        default=None, description="Mean over classes, at recall 0.9"
+        default=None, description="Mean over classes that are not benign, at recall 0.9"
     )
     difference: dict[str, Any] | None = Field(default=None, description="Against the best baseline")
     rows_per_second: float | None = None

@@ -63,7 +63,7 @@ def _evaluate(params: EvaluateParams, context: ToolContext) -> ToolResult:
     numbers = {
         "best": params.best,
         "best_baseline": found.best_baseline,
-        "models": [model_row(name, found, scores) for name in models],
+        "models": [model_row(name, found, scores, _benign(context)) for name in models],
     }
     work = float(test.num_rows * len(models))
     return ToolResult(artifacts={"evaluation": digest}, numbers=numbers, work=work)
@@ -77,12 +77,25 @@ def _groups(test: Any, context: ToolContext) -> list[Any]:
     return groups
 
 
-def model_row(name: str, found: Any, validation: dict[str, float]) -> dict[str, Any]:
-    """One model of an evaluation as small numbers."""
+def _benign(context: ToolContext) -> list[str]:
+    if "requirements" not in context.inputs:
+        return []
+    recorded = json.loads((context.artifact("requirements") / "requirements.json").read_text())
+    benign: list[str] = recorded["benign"]
+    return benign
+
+
+def model_row(
+    name: str, found: Any, validation: dict[str, float], benign: list[str]
+) -> dict[str, Any]:
+    """One model of an evaluation as small numbers.
+
+    ``false_positive_rate`` is the mean, over the classes that are not benign, of the rate at which
+    other rows are taken for the class where nine in ten of its own are found.
+    """
     score = found.models[name].model_dump(mode="json")
-    alarms = [
-        c["fpr_at_recall"] for c in score["per_class"].values() if c["fpr_at_recall"] is not None
-    ]
+    rates = {label: row["fpr_at_recall"] for label, row in score["per_class"].items()}
+    alarms = [rate for label, rate in rates.items() if rate is not None and label not in benign]
     return {
         "name": name,
         "macro_f1": score["macro_f1"],
@@ -211,7 +224,7 @@ def _evaluate_detector(params: EvaluateDetectorParams, context: ToolContext) -> 
         seed=context.seed,
         progress=context.progress,
     )
-    row = model_row(manifest.model, found, {})
+    row = model_row(manifest.model, found, {}, manifest.benign)
     return ToolResult(numbers={"best": manifest.model, "models": [row]}, work=loaded.rows.num_rows)
 
 
@@ -240,7 +253,7 @@ EVALUATE_MODELS = ToolSpec(
     risk="write",  # the test side is read once: not by a chat model, nor by a rule for reading
     run=_evaluate,
     estimate=_estimate_evaluate,
-    needs=("split_rows", "split", MODEL_PREFIX),
+    needs=("split_rows", "split", "requirements?", MODEL_PREFIX),
     makes=("evaluation",),
 )
 PACKAGE_DETECTOR = ToolSpec(

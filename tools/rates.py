@@ -9,16 +9,19 @@ from pipelines.store.files import write_atomic
 # Seconds per unit of work on two cores of a 2023 server; a unit is what the tool's estimate counts.
 DEFAULTS: dict[str, float] = {
     "import_rows": 2.5e-7,  # a byte of captures or table
-    "clean_rows": 1e-5,  # a row
-    "split_rows": 1e-5,  # a row
-    "audit_shortcuts": 5e-5,  # a row
+    "clean_rows": 3e-6,  # a row
+    "split_rows": 3e-6,  # a row
+    "audit_shortcuts": 5e-6,  # a row
     "train_baselines": 8e-4,  # a row and model
-    "train_cnn": 3e-4,  # a row and epoch
+    "train_cnn": 2e-4,  # a row and epoch
     "study_few_labels": 0.5,  # a fit on a few rows and its test
-    "evaluate_models": 2e-4,  # a row and model
+    "evaluate_models": 1e-4,  # a row and model
     "detect_traffic": 2e-7,  # a byte of captures
     "make_lab": 12.0,  # a lab
 }
+
+# Below this a call is mostly what any call costs, however little it does.
+SHORTEST_SECONDS = 5.0
 
 
 @dataclass
@@ -44,8 +47,8 @@ class Rates:
         return work * self.measured.get(tool, DEFAULTS.get(tool, 0.0)) / 60
 
     def record(self, tool: str, work: float, seconds: float) -> None:
-        """Remember what a call took; calls too small to tell are left out."""
-        if work <= 0 or seconds < 0.05:
+        """Remember what a call took; what is over soon says little about what takes long."""
+        if work <= 0 or seconds < SHORTEST_SECONDS:
             return
         self.measured[tool] = seconds / work
         if self.path is not None:

@@ -116,10 +116,13 @@ def _import(params: ImportParams, context: ToolContext) -> ToolResult:
     )
     health = [record.to_json() for record in loaded.health]
 
+    # what a detector must know of its rows; where they lay is no part of what they are
+    shape = {"granularity": params.granularity, **settings.model_dump(mode="json")}
+
     def fill(folder: Path) -> None:
         write_rows(folder, loaded.rows)
         write_atomic(folder / "health.json", json.dumps(health, indent=1))
-        write_atomic(folder / "import.json", canonical_json(params.model_dump(mode="json")))
+        write_atomic(folder / "import.json", canonical_json(shape))
 
     digest = context.store.make(fill)
     numbers = {
