@@ -10,6 +10,9 @@ from tools.spec import Estimate, Risk
 Stage = Literal["requirements", "cleaning", "augmentation", "design", "operation"]
 STAGES: tuple[Stage, ...] = ("requirements", "cleaning", "augmentation", "design", "operation")
 
+# Why a parameter has its value when nobody set it.
+DEFAULT_REASON = "the default"
+
 Action = Literal["approve", "edit", "reject", "ask", "skip", "abort"]
 
 

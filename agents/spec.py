@@ -114,7 +114,10 @@ def load_spec(path: Path, changes: list[str] | None = None) -> Spec:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"The spec {path} cannot be read: {error.strerror}.") from error
+        raise InputError(
+            f"The spec {path} cannot be read: {error.strerror}.",
+            "Give a YAML spec (there are some in examples/), or talk it through: netloop chat",
+        ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"The spec {path} is not YAML: {_one_line(error)}.") from error
     if not isinstance(content, dict):

@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.checkpoints import Plan, Stage, Step
+from agents.checkpoints import DEFAULT_REASON, Plan, Stage, Step
 from agents.planners.base import Evidence, Planner
 from agents.spec import Spec
 from agents.state import State, spent_minutes
@@ -92,9 +92,9 @@ class Workbench:
             tool = find_tool(step.tool)
             params = check_params(tool, step.params).model_dump(mode="json")
             price = estimate(tool, params, everything)
-            steps.append(
-                step.model_copy(update={"params": params, "risk": tool.risk, "estimate": price})
-            )
+            reasons = {name: step.reasons.get(name, DEFAULT_REASON) for name in params}
+            found = {"params": params, "reasons": reasons, "risk": tool.risk, "estimate": price}
+            steps.append(step.model_copy(update=found))
         return plan.model_copy(update={"steps": steps})
 
     def evidence(self, stage: Stage, facts: dict[str, Any], state: State) -> Evidence:

@@ -49,9 +49,13 @@ def inspect(
         direct = Direct(workspace, 0, progress)
         found = direct.call("inspect_source", source=str(source), label=label)
         rows = direct.call(
-            "import_rows", source=str(source), label=found["label"], granularity=granularity
+            "import_rows",
+            name="test_rows",  # to be looked at only: a single class will do
+            source=str(source),
+            label=found["label"],
+            granularity=granularity,
         )
-    health = json.loads((direct.path("rows") / "health.json").read_text())
+    health = json.loads((direct.path("test_rows") / "health.json").read_text())
     result = {"source": found, "rows": rows, "health": health}
     print_result(result, as_json, render_inspection)
 

@@ -20,7 +20,7 @@ class Direct:
         self.progress = progress
         self.artifacts: dict[str, str] = {}
 
-    def call(self, name: str, **params: Any) -> dict[str, Any]:
+    def call(self, name: str, /, **params: Any) -> dict[str, Any]:
         """Run a tool, or take an equal call's result from the workspace; returns its numbers."""
         tool = find_tool(name)
         context = ToolContext(

@@ -21,10 +21,10 @@ def propose(evidence: Evidence) -> Plan:
         else "set in the spec"
     )
     by, why_by = _split(evidence)
-    return Plan(
+    plan = Plan(
         stage="cleaning",
         planner=RULES,
-        summary=_summary(filters, taken, by),
+        summary="",
         steps=[
             step(
                 "clean_rows",
@@ -43,6 +43,7 @@ def propose(evidence: Evidence) -> Plan:
             step("audit_shortcuts", masks=(masks, why_masks)),
         ],
     )
+    return summarised(plan, _summary(evidence, plan))
 
 
 def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
@@ -56,7 +57,7 @@ def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
     }
     changed = plan
     if wishes.split_by:
-        changed = with_params(changed, "split_rows", by=(wishes.split_by, why))
+        changed = _split_by(changed, wishes.split_by, why)
     if wishes.test_share:
         changed = with_params(changed, "split_rows", test=(wishes.test_share, why))
     wanted_masks = (masks | wishes.mask) - wishes.unmask
@@ -67,8 +68,15 @@ def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
     if wanted != filters:
         changed = with_params(changed, "clean_rows", filters=(sorted(wanted), why))
     if changed == plan:
-        changed = _alternative(evidence, plan, why)
-    return changed
+        return _alternative(evidence, plan, why)
+    return summarised(changed, _summary(evidence, changed))
+
+
+def _split_by(plan: Plan, by: str, why: str) -> Plan:
+    """Another way of splitting, and with it another group that a class needs two of."""
+    group = "capture" if by == "capture" else "flow"
+    plan = with_params(plan, "clean_rows", group=(group, "a class needs two of them to be tested"))
+    return with_params(plan, "split_rows", by=(by, why))
 
 
 def _alternative(evidence: Evidence, plan: Plan, why: str) -> Plan:
@@ -82,7 +90,7 @@ def _alternative(evidence: Evidence, plan: Plan, why: str) -> Plan:
         )
     order = ["time", "flow", "capture"] if evidence.facts["kind"] != "table" else ["row", "time"]
     other = order[(order.index(by) + 1) % len(order)] if by in order else order[0]
-    changed = with_params(plan, "split_rows", by=(other, f"the next split, {why}"))
+    changed = _split_by(plan, other, f"the next split, {why}")
     return summarised(
         changed,
         f"I read no change in your words, so I propose to split by {other}. "
@@ -103,11 +111,15 @@ def _split(evidence: Evidence) -> tuple[str, str]:
     return "time", "train on earlier flows, test on later ones, as in operation"
 
 
-def _summary(filters: list[dict[str, Any]], taken: list[dict[str, Any]], by: str) -> str:
-    rows = sum(f["rows"] for f in taken)
-    offered = len(filters) - len(taken)
-    rest = f" {offered} more filters could be used." if offered else ""
-    return f"Set {rows:,} rows aside, split by {by}, hide identifiers and look for shortcuts.{rest}"
+def _summary(evidence: Evidence, plan: Plan) -> str:
+    filters, names = evidence.facts["filters"], param(plan, "clean_rows", "filters")
+    rows = sum(f["rows"] for f in filters if f["name"] in names)
+    aside = f"Set {rows:,} rows aside" if rows else "Set no rows aside"
+    others = ", ".join(f"{f['name']} ({f['rows']:,})" for f in filters if f["name"] not in names)
+    by = param(plan, "split_rows", "by")
+    how = "test on the second source" if by == "fixed" else f"split by {by}"
+    rest = f" Filters that you could add: {others}." if others else ""
+    return f"{aside}, {how}, hide identifiers and look for shortcuts.{rest}"
 
 
 def _filter_reason(taken: list[dict[str, Any]]) -> str:

@@ -75,7 +75,9 @@ def read_note(note: str) -> Wishes:
         pace=-1 if re.search(FASTER, text) else 1 if re.search(LONGER, text) else 0,
         epochs=_integer(r"(\d+) epochs", text),
         split_by=_first(
-            r"(?:split|separate|divide)\w* (?:it |them )?(?:by|on) (time|capture|flow|row)s?", text
+            r"(?:split|separate|divide|hold out)\w* (?:it |them )?(?:by|on) "
+            r"(time|capture|flow|row)s?",
+            text,
         ),
         test_share=_test_share(text),
         mask=frozenset(_groups(rf"(?<!not )(?<!n't )(?:{HIDE})", text)),
@@ -85,9 +87,11 @@ def read_note(note: str) -> Wishes:
                 r"keep (?:all|every|the) ?(?:rows?|flows?|thing)|no filters?|remove nothing", text
             )
         ),
-        target=_share(rf"\btarget\D{{0,12}}{SHARE}", text)
+        target=_share(rf"{SURE_SHARE}\s*as (?:the |a )?target\b", text)
+        or _share(rf"\btarget\D{{0,12}}{SHARE}", text)
         or _share(rf"\b(?:at least|reach)[^\d.]{{0,12}}{SURE_SHARE}", text),
-        alarms=_share(rf"\bfalse (?:positives?|alarms?)[^\d.]{{0,30}}{SURE_SHARE}", text),
+        alarms=_share(rf"{SURE_SHARE}\s*(?:of )?false (?:positives?|alarms?)", text)
+        or _share(rf"\bfalse (?:positives?|alarms?)[^\d.]{{0,30}}{SURE_SHARE}", text),
         label=_first(
             r"labels? (?:is |are )?(?:by|from|=) ?(?:the )?(file|folder|labels\.csv)", text
         ),
@@ -138,7 +142,9 @@ def _share(pattern: str, text: str) -> float | None:
 
 
 def _test_share(text: str) -> float | None:
-    share = _share(rf"{SHARE}[^.]{{0,12}}\b(?:for |to |in )?(?:the )?test", text)
+    share = _share(rf"\bhold(?:ing)? out {SHARE}", text)
+    if share is None:
+        share = _share(rf"{SHARE}[^.]{{0,12}}\b(?:for |to |in )?(?:the )?test", text)
     if share is None:
         share = _share(rf"\btest\w*\b\D{{0,15}}{SHARE}", text)
     return share if share and share < 1 else None

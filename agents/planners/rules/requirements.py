@@ -1,11 +1,12 @@
 """Requirements by rules: read the goal sentence, ask what only a person can know."""
 
+import re
 from typing import Any
 
 from agents.checkpoints import Plan, Question
 from agents.planners.base import Evidence
 from agents.planners.rules.notes import Wishes, read_note
-from agents.planners.rules.plans import RULES, step, summarised, with_params
+from agents.planners.rules.plans import RULES, param, step, summarised, with_params
 from agents.state import Feedback
 
 METRIC_REASONS = {
@@ -55,20 +56,40 @@ def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
         changes["record_requirements"]["max_false_positive_rate"] = (wishes.alarms, why)
     if wishes.label is not None:
         changes["import_rows"]["label"] = (wishes.label, why)
-    if wishes.granularity is not None:
+    if wishes.granularity not in (None, param(plan, "import_rows", "granularity")):
         changes["import_rows"]["granularity"] = (wishes.granularity, why)
+    if benign := _benign_in(feedback.note, evidence):
+        changes["record_requirements"]["benign"] = (benign, why)
+    if not any(changes.values()) and evidence.facts["source"]["layout"] == "table":
+        words = "I read no change in your words. You can edit single parameters."
+        return summarised(plan, words)
     if not any(changes.values()):
-        other = "packet" if _granularity(plan) == "flow" else "flow"
-        changes["import_rows"]["granularity"] = (other, f"the other unit, after: {wishes.words}")
-        plan = summarised(
-            plan,
-            f"I read no change in your words, so I propose one row a {other}. "
-            "You can also edit single parameters.",
-        )
+        packets = _first_packets(param(plan, "import_rows", "first_packets"), wishes.pace)
+        changes["import_rows"]["first_packets"] = (packets, why)
+        if not wishes.pace:
+            plan = summarised(
+                plan,
+                f"I read no change in your words, so I propose to keep {packets} packets of each "
+                "flow one by one. You can also edit single parameters.",
+            )
     for tool, params in changes.items():
         plan = with_params(plan, tool, **params)
     settled = {f"record_requirements.{name}" for name in changes["record_requirements"]}
     return plan.model_copy(update={"questions": [q for q in plan.questions if q.id not in settled]})
+
+
+def _benign_in(note: str, evidence: Evidence) -> list[str]:
+    """The classes that a note calls benign: those that it names, if it speaks of benign ones."""
+    words = note.lower()
+    if not re.search(r"\bbenign\b|\bharmless\b", words):
+        return []
+    known = [found["name"] for found in evidence.facts["source"]["classes"]]
+    return [name for name in known if re.search(rf"\b{re.escape(name.lower())}\b", words)]
+
+
+def _first_packets(now: int, pace: int) -> int:
+    """Half as many packets for less work, else twice as many, within what the tool takes."""
+    return max(1, now // 2) if pace < 0 else min(256, now * 2)
 
 
 def _target(evidence: Evidence, wishes: Wishes) -> tuple[float | None, str]:
@@ -135,11 +156,7 @@ def _import(
         "import_rows",
         name=(name, "the rows to learn from" if name == "rows" else "the rows to test on"),
         source=(path, "set in the spec"),
-        label=(source["label"], source["reason"]),
+        label=(source["label"], "set in the spec" if spec.data.label else source["reason"]),
         granularity=(granularity, f"one row a {granularity}"),
         columns=(spec.data.columns, "set in the spec" if spec.data.columns else "none given"),
     )
-
-
-def _granularity(plan: Plan) -> str:
-    return str(next(s.params["granularity"] for s in plan.steps if s.tool == "import_rows"))

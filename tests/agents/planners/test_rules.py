@@ -108,6 +108,33 @@ def test_the_spec_wins_over_the_goal() -> None:
     assert param(plan, "record_requirements", "target") == 0.5
 
 
+def test_requirements_change_as_several_wishes_ask() -> None:
+    note = "use 95% as the target and only tolerate 1% false alarms; c2 is benign here"
+    before, after = revised("requirements", note)
+    assert param(after, "record_requirements", "target") == 0.95
+    assert param(after, "record_requirements", "max_false_positive_rate") == 0.01
+    assert param(after, "record_requirements", "benign") == ["c2"]
+    assert after.questions == []
+    assert param(after, "import_rows", "granularity") == param(before, "import_rows", "granularity")
+
+
+@pytest.mark.parametrize(
+    ("note", "packets"), [("too slow", 8), ("look longer at each flow", 32), ("hm", 32)]
+)
+def test_requirements_that_say_nothing_else_keep_other_packets(note: str, packets: int) -> None:
+    before, after = revised("requirements", note)
+    assert plan_changes(before, after) == [f"~ import_rows.first_packets: 16 -> {packets}"]
+
+
+def test_an_unread_note_about_a_table_changes_nothing_and_says_so() -> None:
+    facts = {"source": {**SOURCE, "layout": "table"}}
+    before = proposed("requirements", facts)
+    feedback = Feedback(source="person", note="hm")
+    after = RulePlanner().propose(evidence("requirements", facts), feedback, before)
+    assert plan_changes(before, after) == []
+    assert "no change" in after.summary
+
+
 def test_a_test_source_is_imported_too() -> None:
     data = {"source": "a", "test": "b"}
     plan = proposed("requirements", {"test": SOURCE}, data=data)
@@ -150,7 +177,13 @@ def test_cleaning_proposes_the_split_that_the_data_allows(facts: dict[str, Any],
 @pytest.mark.parametrize(
     ("note", "changes"),
     [
-        ("split by capture", ['~ split_rows.by: "time" -> "capture"']),
+        (
+            "split by capture",
+            [
+                '~ clean_rows.group: "flow" -> "capture"',
+                '~ split_rows.by: "time" -> "capture"',
+            ],
+        ),
         ("20% for test", ["~ split_rows.test: 0.5 -> 0.2"]),
         ("keep all rows", ['~ clean_rows.filters: ["exact_duplicates"] -> []']),
         (
