@@ -14,6 +14,7 @@ from pipelines.datasets.captures import (
 )
 from pipelines.datasets.description import ColumnMap, LoadedSource, SourceDescription
 from pipelines.datasets.keys import text_codes
+from pipelines.datasets.labels import find_manifest
 from pipelines.datasets.table_source import TableSource, describe_table, find_table
 from pipelines.datasets.tables import load_table
 from pipelines.errors import InputError
@@ -63,6 +64,23 @@ def load_source(
         loaded = load_table(source, label, columns, progress)
     check_classes(path, loaded, least_classes)
     return LoadedSource(loaded.rows, loaded.health, [*loaded.warnings, *look_alikes(loaded.rows)])
+
+
+def source_files(
+    path: Path, label: str | None = None, columns: ColumnMap = NO_COLUMNS
+) -> list[Path]:
+    """Every file that ``load_source`` reads, a labels.csv last, by the paths they have on disk.
+
+    A description's names are for people: they spell out bytes that are no text and open nothing.
+    Raises InputError if there is nothing to learn from, or if ``label`` does not fit it.
+    """
+    source = find_source(path)
+    if isinstance(source, TableSource):
+        describe_table(source, label, columns)
+        return [file.path for file in source.files]
+    chosen = describe_captures(source, label).label
+    named_by = [find_manifest(source.folder, chosen)] if chosen.lower().endswith(".csv") else []
+    return [*source.files.values(), *named_by]
 
 
 def find_source(path: Path) -> CaptureSource | TableSource:

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.capture import FlowSettings, flow_schema
 from pipelines.datasets.fields import feature_columns, group_of
-from pipelines.datasets.sources import describe_source, load_source
+from pipelines.datasets.sources import describe_source, load_source, source_files
 from pipelines.errors import InputError
 
 
@@ -170,6 +170,44 @@ def test_names_that_are_no_text_are_spelled_out(two_classes: Path, write_capture
     write_capture(two_classes / "Benign" / name, [1000])
     loaded = load_source(two_classes, "folder")
     assert "Benign/caf\\udce9.pcap" in loaded.rows["capture"].to_pylist()
+
+
+def test_files_with_names_that_are_no_text_can_be_opened(two_classes: Path, write_capture) -> None:
+    name = os.fsdecode(b"caf\xe9.pcap")
+    write_capture(two_classes / "Benign" / name)
+    files = source_files(two_classes, "folder")
+    assert [path.name for path in files] == [name, "web.pcap", "bot.pcap"]
+    assert all(path.stat().st_size for path in files)
+
+
+def test_a_single_capture_is_its_own_file(two_classes: Path) -> None:
+    capture = two_classes / "Benign" / "web.pcap"
+    assert source_files(capture, "file") == [capture]
+
+
+def test_the_manifest_is_among_the_files(two_classes: Path) -> None:
+    manifest = two_classes / "labels.csv"
+    manifest.write_text("file,label\nBenign/web.pcap,good\nMalware/bot.pcap,bad\n")
+    captures = [two_classes / "Benign" / "web.pcap", two_classes / "Malware" / "bot.pcap"]
+    assert source_files(two_classes) == [*captures, manifest]
+    assert source_files(two_classes, str(manifest)) == [*captures, manifest]
+    assert source_files(two_classes, "folder") == captures
+
+
+def test_the_files_of_a_table_are_those_of_its_columns(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.csv")
+    (tmp_path / name).write_text("bytes,label\n1,a\n2,b\n")
+    (tmp_path / "other.csv").write_text("x,y\n1,2\n")
+    assert source_files(tmp_path) == [tmp_path / name]
+    with pytest.raises(InputError, match="no column 'klass'"):
+        source_files(tmp_path, "klass")
+
+
+def test_files_of_nothing_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is an empty folder"):
+        source_files(tmp_path)
+    with pytest.raises(InputError, match="cannot be read"):
+        source_files(tmp_path / "absent")
 
 
 def test_one_capture_is_a_source_for_a_test(tmp_path: Path, write_capture) -> None:
