@@ -40,7 +40,7 @@ class SplitManifest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    by: str = Field(description="time, capture, flow or fixed")
+    by: str = Field(description="time, capture, flow, row or fixed")
     group: Literal["flow", "capture"] = Field(description="The column that names the split group")
     test: float | None = Field(description="Share of each class's groups; None for a fixed test")
     validation: float = Field(description="Share of each class's train groups")

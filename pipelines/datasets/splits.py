@@ -49,8 +49,9 @@ def make_split(
     """Draw a split.
 
     ``by``: ``time`` tests on the latest flows of each class, ``capture`` on whole captures,
-    ``flow`` (for tables also called ``row``) on flows drawn with ``seed``. ``test`` is a share of
-    each class's groups, ``validation`` a share of the groups left to train.
+    ``flow`` on flows drawn with ``seed``; ``row`` is the same for tables, whose column ``flow``
+    names equal records. ``test`` is a share of each class's groups, ``validation`` a share of the
+    groups left to train.
 
     Raises InputError for a share outside its range, rows without times, a class in one capture
     only, or classes so small that nothing is left to test.
@@ -72,11 +73,10 @@ def make_split(
     side = with_validation(side, order, strata, validation)
     if not on_test.any():
         raise InputError(
-            f"No class has two {grouping.column} groups, so nothing can be held out for test.",
+            f"No class has two {group_word(by, grouping)}s, so nothing can be held out for test.",
             "Give more captures, or a separate test source.",
         )
-    name = "flow" if by == "row" else by
-    return finish(rows, grouping, side[grouping.of_row], name, test, validation, seed, warnings)
+    return finish(rows, grouping, side[grouping.of_row], by, test, validation, seed, warnings)
 
 
 def sample_draws(
@@ -165,7 +165,10 @@ def finish(
             groups_on_two_sides=groups_on_two_sides(grouping.of_row, side),
             checked=len(grouping.names),
         ),
-        warnings=[*warnings, *split_warnings(grouping, sizes, validation)],
+        warnings=[
+            *warnings,
+            *split_warnings(grouping, sizes, validation, group_word(by, grouping)),
+        ],
         groups={name: names[of_group == number].tolist() for number, name in enumerate(SIDES)},
     )
     split = Split(side.astype(np.int8), document)
@@ -193,8 +196,13 @@ def side_sizes(
     }
 
 
+def group_word(by: str, grouping: Grouping) -> str:
+    """What to call a split group: the records of a table are no flows, whatever the column."""
+    return f"{'row' if by == 'row' else grouping.column} group"
+
+
 def split_warnings(
-    grouping: Grouping, sizes: dict[Side, dict[str, Size]], validation: float
+    grouping: Grouping, sizes: dict[Side, dict[str, Size]], validation: float, group: str
 ) -> list[str]:
     """Name the classes that a side misses, and why their scores mean little."""
     missing = {
@@ -206,16 +214,12 @@ def split_warnings(
     if missing["test"]:
         warnings.append(f"Not in test, so without a score: {named(missing['test'])}.")
     if validation and missing["validation"]:
-        warnings.append(
-            f"Too few {grouping.column} groups for validation: {named(missing['validation'])}."
-        )
+        warnings.append(f"Too few {group}s for validation: {named(missing['validation'])}.")
     pairs = [
         label
         for label, groups in zip(grouping.classes, grouping.members, strict=True)
         if len(groups) == 2
     ]
     if pairs:
-        warnings.append(
-            f"Two {grouping.column} groups only, one to learn from and one to test: {named(pairs)}."
-        )
+        warnings.append(f"Two {group}s only, one to learn from and one to test: {named(pairs)}.")
     return warnings

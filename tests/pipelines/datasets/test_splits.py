@@ -122,6 +122,19 @@ def test_the_seed_decides_a_shuffle_and_nothing_else_does() -> None:
     assert first.side.tolist() == make_split(made, "row", 0.5, 0.2, 1).side.tolist()
 
 
+def test_a_split_of_records_is_called_so() -> None:
+    made = table([("a", i, "x", 0) for i in range(4)] + [("b", i, "x", 0) for i in (7, 8)])
+    document = make_split(made, "row", 0.5).document
+    assert (document.by, document.group) == ("row", "flow")
+    assert document.warnings == [
+        "Too few row groups for validation: b.",
+        "Two row groups only, one to learn from and one to test: b.",
+    ]
+    assert all("flow group" in each for each in make_split(made, "flow", 0.5).warnings)
+    with pytest.raises(InputError, match="No class has two row groups"):
+        make_split(table([("a", 1, "x", 0), ("b", 2, "x", 0)]), "row", 0.5)
+
+
 def test_a_group_of_two_classes_goes_where_the_rare_class_needs_it() -> None:
     """Class r has two groups, both shared with class a: one of them must be held out."""
     rows = [("a", i, "x", 0) for i in range(20)] + [("r", 3, "x", 0), ("r", 7, "x", 0)]
@@ -268,9 +281,17 @@ def test_a_class_too_small_to_draw_from_is_named() -> None:
 
 
 @pytest.mark.parametrize("classes", [63, 64, 127, 128, 1000])
-def test_many_classes(make_rows, classes: int) -> None:
+@pytest.mark.parametrize("by", ["time", "capture", "flow", "row"])
+def test_many_classes(make_rows, classes: int, by: str) -> None:
     labels = [f"site {number:04}" for number in range(classes) for _ in range(4)]
-    sizes = make_split(make_rows(labels, range(len(labels))), "flow", 0.5).document.sizes
+    groups = range(len(labels))
+    rows = make_rows(
+        labels,
+        groups,
+        capture=[f"{number}.pcap" for number in groups],
+        first_seen_ns=[YEAR_2020_NS + number for number in groups],
+    )
+    sizes = make_split(rows, by, 0.5).document.sizes
     assert {size.rows for size in sizes["test"].values()} == {2}
     assert {size.rows for side in ("train", "validation") for size in sizes[side].values()} == {1}
     assert len(sizes["test"]) == classes
