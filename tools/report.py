@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pipelines.report import data
 
 SIDES = ("train", "validation", "test")
+RESUMABLE = ("paused", "interrupted", "failed")
 
 
 class ReportParams(Params):
@@ -76,6 +77,7 @@ def build_report(run: RunFolder) -> "data.ReportData":
         run=run.id,
         goal=record["spec"]["goal"],
         outcome=_outcome(record["status"]),
+        error=record.get("error") or "",
         spec=yaml.safe_dump(record["spec"], sort_keys=False, allow_unicode=True),
         metric=wanted.get("metric", "macro_f1"),
         target=wanted.get("target"),
@@ -93,7 +95,7 @@ def build_report(run: RunFolder) -> "data.ReportData":
         few_labels=_few_labels(story),
         plans=[_plan(entry) for entry in story.plans.values()],
         limits=_limits(story),
-        commands=_commands(run, record),
+        commands=_commands(run, record["status"], story),
     )
 
 
@@ -147,7 +149,7 @@ def _data_card(spec: dict[str, Any], story: Story, store: ArtifactStore) -> "dat
         source=spec["data"]["source"],
         test_source=spec["data"]["test"],
         label=imported["label"],
-        granularity=imported["granularity"],
+        granularity=imported["granularity"] if imported["captures"] else "record",
         classes=[
             data.ClassRows(name=n, **{side: sizes[side]["classes"].get(n, 0) for side in SIDES})
             for n in names
@@ -195,7 +197,7 @@ def _split(story: Story, store: ArtifactStore) -> "data.SplitProof | None":
     manifest = store.path(story.artifacts["split"]) / "manifest.json"
     return data.SplitProof(
         by=found["by"],
-        group=found["group"],
+        group="row" if found["by"] == "row" else found["group"],
         sides={
             side: data.SideSize(rows=size["rows"], groups=size["groups"])
             for side, size in found["sizes"].items()
@@ -320,6 +322,7 @@ def _limits(story: Story) -> list[str]:
             "time": "Tested on later traffic of the same networks; another network was not tried.",
             "capture": "Tested on captures never seen in training; another site was not tried.",
             "flow": "Tested on flows of the same captures: traffic of other days may differ.",
+            "row": "Tested on records of the same table: traffic of other days may differ.",
             "fixed": "Tested on the source that you named; its distance from the first is unknown.",
         }[split["by"]],
         "Confidence is not calibrated: read it as an order, not as a probability.",
@@ -328,14 +331,17 @@ def _limits(story: Story) -> list[str]:
     return [*story.numbers.get("audit_shortcuts", {}).get("advice", []), *limits]
 
 
-def _commands(run: RunFolder, record: dict[str, Any]) -> list[str]:
+def _commands(run: RunFolder, status: str, story: Story) -> list[str]:
+    """What can be done with the run as it stands."""
     workspace = run.path.parent.parent
     place = "" if workspace == Path(".netloop") else f" --workspace {shlex.quote(str(workspace))}"
-    return [
-        f"netloop runs show {run.id}{place}",
-        f"netloop report {run.id}{place}",
-        f"netloop detect {run.id} CAPTURE{place}",
-    ]
+    commands = [f"netloop runs show {run.id}{place}", f"netloop report {run.id}{place}"]
+    if status in RESUMABLE:
+        commands.insert(0, f"netloop runs resume {run.id}{place}")
+    if "detector" in story.artifacts:
+        source = "CAPTURE" if story.numbers["import_rows"]["captures"] else "TABLE"
+        commands.append(f"netloop detect {run.id} {source}{place}")
+    return commands
 
 
 WRITE_REPORT = ToolSpec(

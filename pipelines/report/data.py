@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from pipelines.datasets.fields import DEFAULT_MASKS
+
 Outcome = Literal["done", "paused", "refused", "failed", "budget"]
 Metric = Literal["macro_f1", "accuracy"]
 Verdict = Literal["shortcut", "weak", "none"]
@@ -77,7 +79,7 @@ class SplitProof(Part):
     """The split and the count that proves it clean."""
 
     by: str
-    group: str = Field(description="What may not straddle: flow or capture")
+    group: str = Field(description="What may not straddle: flow, row or capture")
     sides: dict[Literal["train", "validation", "test"], SideSize]
     groups_on_two_sides: int
     manifest_sha256: str
@@ -98,6 +100,11 @@ class AuditRow(Part):
     def is_open(self) -> bool:
         """A shortcut that the models can see."""
         return self.verdict == "shortcut" and not self.masked
+
+    @property
+    def is_identifier(self) -> bool:
+        """Whether it says who sent the traffic rather than what the traffic does."""
+        return self.group in DEFAULT_MASKS
 
 
 class Duplicates(Part):
@@ -212,6 +219,7 @@ class ReportData(Part):
     run: str
     goal: str
     outcome: Outcome
+    error: str = Field("", description="What went wrong, if the run failed")
     spec: str = Field("", description="The spec as text")
     metric: Metric = "macro_f1"
     target: Score | None = None

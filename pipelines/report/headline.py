@@ -1,9 +1,10 @@
-"""What was found, in one line that a hurried reader may believe: bad news comes first."""
+"""What was found, in one line that a hurried reader may believe: it holds the bad news too."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from pipelines.report.data import ModelScore, PairedDifference, ReportData
+from pipelines.report.data import AuditRow, ModelScore, PairedDifference, ReportData
+from pipelines.words import counted
 
 Level = Literal["good", "warning", "bad", "open"]
 
@@ -33,18 +34,34 @@ class Headline:
 
 
 def headline(report: ReportData) -> Headline:
-    """What the run found. A split that leaks, an open shortcut or a missed target leads."""
+    """What the run found.
+
+    A split that leaks, an identifier that the models see or a missed target leads. Behaviour that
+    predicts the label alone may be what there is to learn: the result comes first, then a warning.
+    """
     model = report.model(report.chosen)
-    early = [_ENDED_EARLY[report.outcome]] if model and report.outcome in _ENDED_EARLY else []
-    score = [_score(model, report)] if model else []
-    if problem := _leak(report) or _open_shortcuts(report):
-        return Headline("bad", problem, [*score, *early])
+    ended = _ended(report, model)
+    score = _score(model, report) + _behaviour_alone(report) if model else ""
+    if problem := _leak(report) or _open_identifiers(report):
+        return Headline("bad", problem, [f"{score}.", *ended] if model else ended)
     if model is None:
-        return Headline("open", _UNFINISHED[report.outcome], [])
+        return Headline("open", _UNFINISHED[report.outcome], ended[1:])
     if missed := _missed(model, report):
-        return Headline("warning", missed, [*score, *early])
-    level: Level = "open" if early else "good"
-    return Headline(level, score[0], [*_target_met(model, report), *early])
+        return Headline("warning", missed, [f"{score}.", *ended])
+    return Headline(_level(report), f"{score}.", [*_target_met(model, report), *ended])
+
+
+def _ended(report: ReportData, model: ModelScore | None) -> list[str]:
+    """How the run ended, unless it is done, and the error if one ended it."""
+    words = _ENDED_EARLY if model else _UNFINISHED
+    early = [words[report.outcome]] if report.outcome in _ENDED_EARLY else []
+    return [*early, report.error] if report.outcome == "failed" and report.error else early
+
+
+def _level(report: ReportData) -> Level:
+    if report.outcome in _ENDED_EARLY:
+        return "open"
+    return "warning" if _behaviour_alone(report) else "good"
 
 
 def against_baseline(difference: PairedDifference) -> str:
@@ -58,17 +75,20 @@ def against_baseline(difference: PairedDifference) -> str:
 
 
 def _score(model: ModelScore, report: ReportData) -> str:
-    """``cnn reaches macro-F1 0.908 (95 % interval 0.897 to 0.919), 0.022 better than ...``"""
+    """``cnn reaches macro-F1 0.908 (95 % interval 0.897 to 0.919), 0.022 better than ...``
+
+    Without a full stop: a warning may follow.
+    """
     said = f"{model.name} reaches macro-F1 {model.macro_f1:.3f}"
     said += f" (95 % interval {model.low:.3f} to {model.high:.3f})"
     best = report.best_baseline
     if report.difference is not None:
-        return f"{said}, {against_baseline(report.difference)}."
+        return f"{said}, {against_baseline(report.difference)}"
     if best is None:
-        return f"{said}; no baseline was trained to compare it with."
+        return f"{said}; no baseline was trained to compare it with"
     if best.name == model.name:
-        return f"{said}; it is itself the best baseline."
-    return f"{said}; the best baseline, {best.name}, {best.macro_f1:.3f}."
+        return f"{said}; it is itself the best baseline"
+    return f"{said}; the best baseline, {best.name}, {best.macro_f1:.3f}"
 
 
 def _leak(report: ReportData) -> str:
@@ -81,15 +101,34 @@ def _leak(report: ReportData) -> str:
     )
 
 
-def _open_shortcuts(report: ReportData) -> str:
+def _open_shortcuts(report: ReportData) -> list[AuditRow]:
+    """What the models see although it predicts the label alone, the strongest first."""
     found = [row for row in report.audit.rows if row.is_open] if report.audit else []
-    if not found:
+    return sorted(found, key=lambda row: -row.accuracy)
+
+
+def _open_identifiers(report: ReportData) -> str:
+    found = _open_shortcuts(report)
+    worst = next((row for row in found if row.is_identifier), None)
+    if worst is None:
         return ""
-    worst = max(found, key=lambda row: row.accuracy)
-    others = f", and {len(found) - 1} more" if len(found) > 1 else ""
+    more = f"; the same holds for {len(found) - 1} more" if len(found) > 1 else ""
     return (
         f"The audit failed: {worst.field} alone predicts the label (accuracy {worst.accuracy:.3f}, "
-        f"majority class {worst.majority:.3f}{others}) and the models see it."
+        f"majority class {worst.majority:.3f}) and the models see it{more}."
+    )
+
+
+def _behaviour_alone(report: ReportData) -> str:
+    """The half sentence of warning behind the result; empty if an identifier leads already."""
+    found = _open_shortcuts(report)
+    if not found or any(row.is_identifier for row in found):
+        return ""
+    worst, others = found[0], len(found) - 1
+    more = f", as {counted(others, 'other does', 'others do')}" if others else ""
+    return (
+        f"; but one field alone, {worst.field} (accuracy {worst.accuracy:.3f}, majority class "
+        f"{worst.majority:.3f}), already predicts the label{more}: see the audit"
     )
 
 

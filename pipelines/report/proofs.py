@@ -2,6 +2,7 @@
 
 from pipelines.report.data import Audit, HealthSummary, ReportData
 from pipelines.report.html import Cell, Figure, Markup, badge, bullets, element, join, table
+from pipelines.words import counted
 
 SIDES = ("train", "validation", "test")
 _VERDICT_LEVELS = {"shortcut": "bad", "weak": "warning", "none": "good"}
@@ -65,7 +66,9 @@ def split(report: ReportData) -> Markup:
     drawn = report.split
     clean = drawn.groups_on_two_sides == 0
     proof = badge(
-        "no group on two sides" if clean else f"{drawn.groups_on_two_sides:,} groups on two sides",
+        "no group on two sides"
+        if clean
+        else f"{counted(drawn.groups_on_two_sides, 'group')} on two sides",
         "good" if clean else "bad",
     )
     return join(
@@ -113,7 +116,7 @@ def data(report: ReportData) -> Markup:
     ]
     rows: list[list[Cell]] = [[c.name, c.train, c.validation, c.test] for c in card.classes]
     total: list[Cell] = [
-        f"all {len(rows)} classes",
+        f"all {counted(len(rows), 'class', 'classes')}",
         *(sum(getattr(c, s) for c in card.classes) for s in SIDES),
     ]
     return join(
@@ -129,15 +132,17 @@ def _health(health: HealthSummary) -> Markup:
     skipped = sorted(health.skipped.items(), key=lambda item: -item[1])
     records = [f"{r.capture} at byte {r.offset:,}: {r.reason}" for r in health.corrupt_records]
     unnamed = health.corrupt - len(records)
-    more = [f"and {unnamed:,} more corrupt records"] if unnamed > 0 else []
+    more = [f"and {counted(unnamed, 'more corrupt record')}"] if unnamed > 0 else []
     return join(
         [
             element("h3", "Health of the captures"),
             element(
                 "p",
-                f"{health.captures:,} captures, {health.packets:,} packets, "
-                f"{health.bytes / 1e6:,.1f} MB read; {health.truncated:,} packets truncated, "
-                f"{sum(health.skipped.values()):,} skipped, {health.corrupt:,} records corrupt.",
+                f"{counted(health.captures, 'capture')}, {counted(health.packets, 'packet')}, "
+                f"{health.bytes / 1e6:,.1f} MB read; "
+                f"{counted(health.truncated, 'packet')} truncated, "
+                f"{sum(health.skipped.values()):,} skipped, "
+                f"{counted(health.corrupt, 'record')} corrupt.",
             ),
             table(["skipped because", "packets"], skipped) if skipped else Markup(),
             bullets([*records, *more]),

@@ -46,12 +46,20 @@ def models(report: ReportData) -> Markup:
                 f"Macro-F1 of {len(ordered)} models with intervals: {words}.",
                 f"In colour: the chosen model. Bars: 95 % interval over {resampled}.",
             ),
-            table(
-                ["model", "macro-F1", "95 % interval", "accuracy", "false positives", "rows/s"],
-                [_model_row(model, report.chosen) for model in ordered],
-                frozenset(i for i, model in enumerate(ordered) if model.name == report.chosen),
-            ),
+            _ladder(ordered, report.chosen),
         ]
+    )
+
+
+def _ladder(ordered: list[ModelScore], chosen: str | None) -> Markup:
+    """The models as a table, without the columns that nothing was measured for."""
+    heads = ["model", "macro-F1", "95 % interval", "accuracy", "false positives", "rows/s"]
+    rows = [_model_row(model, chosen) for model in ordered]
+    filled = [place for place in range(len(heads)) if any(row[place] is not None for row in rows)]
+    return table(
+        [heads[place] for place in filled],
+        [[row[place] for place in filled] for row in rows],
+        frozenset(i for i, model in enumerate(ordered) if model.name == chosen),
     )
 
 

@@ -12,6 +12,7 @@ from pipelines.report.html import (
     preformatted,
     section,
 )
+from pipelines.words import counted
 
 _DECISION_LEVELS = {"approve": "good", "reject": "bad", "abort": "bad", "edit": "warning"}
 
@@ -49,7 +50,7 @@ def _tiles(report: ReportData) -> Markup:
         tiles.append(_tile("best baseline", best.macro_f1, best.name))
     if split := report.split:
         test = split.sides.get("test", SideSize(rows=0, groups=0))
-        tiles.append(_tile("test rows", test.rows, f"{test.groups:,} {split.group} groups"))
+        tiles.append(_tile("test rows", test.rows, counted(test.groups, f"{split.group} group")))
         straddling = split.groups_on_two_sides
         tiles.append(_tile("groups on two sides", straddling, f"split by {split.by}"))
     if audit := report.audit:

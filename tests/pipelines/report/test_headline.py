@@ -27,9 +27,9 @@ def report(**more: Any) -> d.ReportData:
     return d.ReportData(**values)
 
 
-def shortcut(field: str, accuracy: float, masked: bool = False) -> d.AuditRow:
+def shortcut(field: str, accuracy: float, masked: bool = False, group: str = "ttl") -> d.AuditRow:
     return d.AuditRow(
-        field=field, group="ttl", accuracy=accuracy, majority=0.5, verdict="shortcut", masked=masked
+        field=field, group=group, accuracy=accuracy, majority=0.5, verdict="shortcut", masked=masked
     )
 
 
@@ -83,8 +83,69 @@ def test_open_shortcut_leads_over_a_missed_target() -> None:
     assert said.level == "bad"
     assert said.line == (
         "The audit failed: first_ttl alone predicts the label (accuracy 0.999, majority class "
-        "0.500, and 1 more) and the models see it."
+        "0.500) and the models see it; the same holds for 1 more."
     )
+    assert said.details[0].startswith("cnn reaches macro-F1 0.908")
+
+
+BEHAVIOUR = [shortcut(f"length {i}", 0.7 + i / 100, group="sizes") for i in range(3)]
+WARNED = "random_forest (95 % interval +0.011 to +0.034); but one field alone, length 2 (accuracy "
+
+
+def test_behaviour_that_predicts_the_label_is_warned_of_behind_the_result() -> None:
+    said = headline(report(audit=d.Audit(rows=BEHAVIOUR), target=0.9))
+    assert said.level == "warning"
+    assert said.line.startswith("cnn reaches macro-F1 0.908")
+    assert said.line.endswith(
+        f"{WARNED}0.720, majority class 0.500), already predicts the label, as 2 others do: "
+        "see the audit."
+    )
+    assert said.details == ["The target was met: macro-F1 0.908, wanted 0.9."]
+    two = headline(report(audit=d.Audit(rows=BEHAVIOUR[1:])))
+    assert two.line.endswith("predicts the label, as 1 other does: see the audit.")
+    alone = headline(report(audit=d.Audit(rows=BEHAVIOUR[2:])))
+    assert alone.line.endswith("already predicts the label: see the audit.")
+
+
+def test_a_column_of_a_table_is_no_identifier() -> None:
+    said = headline(report(audit=d.Audit(rows=[shortcut("bytes", 0.759, group="column")])))
+    assert (said.level, said.line[:11]) == ("warning", "cnn reaches")
+
+
+def test_an_open_identifier_leads_over_stronger_behaviour() -> None:
+    said = headline(report(audit=d.Audit(rows=[*BEHAVIOUR, shortcut("first_ttl", 0.6)])))
+    assert said.level == "bad"
+    assert said.line.startswith("The audit failed: first_ttl alone predicts the label")
+    assert said.line.endswith("; the same holds for 3 more.")
+    assert "see the audit" not in said.details[0]
+
+
+def test_a_missed_target_leads_over_the_warning() -> None:
+    said = headline(report(audit=d.Audit(rows=BEHAVIOUR), target=0.95))
+    assert (said.level, said.line) == ("warning", "Target missed: macro-F1 0.908, wanted 0.95.")
+    assert said.details[0].endswith("see the audit.")
+
+
+def test_a_masked_identifier_does_not_make_behaviour_lead() -> None:
+    audit = d.Audit(rows=[*BEHAVIOUR, shortcut("first_ttl", 0.99, masked=True)])
+    assert headline(report(audit=audit)).line.endswith("as 2 others do: see the audit.")
+
+
+def test_behaviour_is_no_headline_before_a_model_was_tested() -> None:
+    audit = d.Audit(rows=BEHAVIOUR)
+    said = headline(report(models=[], chosen=None, difference=None, outcome="paused", audit=audit))
+    assert (said.level, said.line) == ("open", "Paused: no model has been tested yet.")
+
+
+def test_a_failed_run_says_what_went_wrong() -> None:
+    error = "x.csv carries no time. Split by row."
+    bare = headline(d.ReportData(run="r", goal="g", outcome="failed", error=error))
+    assert bare.line == "Failed: a step went wrong before any model was tested."
+    assert bare.details == [error]
+    late = headline(report(outcome="failed", error=error))
+    assert late.details == ["No target was set.", "A later step went wrong.", error]
+    leading = headline(report(outcome="failed", error=error, split=split(1)))
+    assert leading.details[-2:] == ["A later step went wrong.", error]
 
 
 def test_masked_shortcut_is_no_failure() -> None:

@@ -210,6 +210,43 @@ def test_figures_are_in_the_tables(make) -> None:
     assert [float(row[3]) for row in worst] == sorted(float(row[3]) for row in worst)
 
 
+def test_columns_that_nothing_was_measured_for_are_left_out(make) -> None:
+    def heads(**unmeasured: None) -> list[str]:
+        report = make(3)
+        models = [model.model_copy(update=unmeasured) for model in report.models]
+        return rows_of(render_page(report.model_copy(update={"models": models})), "models")[0]
+
+    known = ["model", "macro-F1", "95 % interval", "accuracy"]
+    assert heads() == [*known, "false positives", "rows/s"]
+    assert heads(false_positive_rate=None) == [*known, "rows/s"]
+    assert heads(false_positive_rate=None, rows_per_second=None) == known
+
+
+def test_one_model_without_a_figure_has_a_dash(make) -> None:
+    report = make(3)
+    models = [report.models[0].model_copy(update={"rows_per_second": None}), *report.models[1:]]
+    rows = rows_of(render_page(report.model_copy(update={"models": models})), "models")
+    assert rows[-1][0] == "majority" and rows[-1][-1] == "&ndash;"
+
+
+def test_one_is_singular(make) -> None:
+    values = make(3).model_dump()
+    values["data"]["health"] |= {"captures": 1, "packets": 1, "truncated": 1, "corrupt": 2}
+    values["split"]["sides"]["test"]["groups"] = 1
+    values["split"]["groups_on_two_sides"] = 1
+    words = " ".join(Page(render_page(d.ReportData.model_validate(values))).words.split())
+    for said in (
+        "1 capture, 1 packet,",
+        "; 1 packet truncated,",
+        "2 records corrupt.",
+        "and 1 more corrupt record",
+        "1 group on two sides",
+        "1 flow group",
+    ):
+        assert said in words
+    assert not re.search(r"\b1 (captures|packets|records|flow groups|groups)\b", words)
+
+
 def test_words_are_in_the_page(make) -> None:
     words = " ".join(Page(render_page(make(20))).words.split())
     for said in (
