@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pipelines.words import counted
+
 # A hostile capture may have a corrupt record or a new reason every few bytes: only so many are
 # named, all are counted.
 NAMED_CORRUPT = 100
@@ -65,8 +67,8 @@ class CaptureHealth:
         if not self.ended_early:
             return ""
         return (
-            f"{self.file}: {self.ended_early:,} flows were ended early, because more were open at "
-            "once than memory is spent on."
+            f"{self.file}: {counted(self.ended_early, 'flow was', 'flows were')} ended early, "
+            "because more were open at once than memory is spent on."
         )
 
     def to_json(self) -> dict[str, Any]:

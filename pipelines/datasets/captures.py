@@ -32,6 +32,7 @@ from pipelines.datasets.labels import (
 )
 from pipelines.errors import InputError
 from pipelines.progress import Progress, silent
+from pipelines.words import counted
 
 Granularity = Literal["flow", "packet"]
 # Classic pcap in both byte orders with micro- and nanoseconds, and pcapng's section header.
@@ -188,10 +189,13 @@ def load_captures(
             warnings.append(warning)
     progress("reading captures", len(labels), len(labels), "captures")
     if empty:
-        warnings.append(f"{len(empty)} captures hold no {granularity}: {named(empty)}.")
+        warnings.append(
+            f"{counted(len(empty), 'capture holds', 'captures hold')} no {granularity}: "
+            f"{named(empty)}."
+        )
     if not tables:
         raise InputError(
-            f"The {len(labels)} captures in {source.root} hold no {granularity} at all.",
+            f"{source.root} holds {counted(len(labels), 'capture')} but no {granularity} at all.",
             " ".join(warnings),
         )
     return LoadedSource(pa.concat_tables(tables), health, warnings)

@@ -17,6 +17,7 @@ from pipelines.capture.source import GZIP_MAGIC
 from pipelines.datasets import nsl_kdd
 from pipelines.datasets.column_names import safe_names
 from pipelines.errors import InputError
+from pipelines.words import counted
 
 HEAD_BYTES = 1 << 16
 SAMPLE_ROWS = 100
@@ -162,8 +163,8 @@ def read_csv(file: CsvFile) -> tuple[pa.Table, list[str]]:
         ) from error
     if broken:
         warnings.append(
-            f"{file.path.name}: {len(broken)} rows without {len(file.header)} cells were left out, "
-            f"the first in line {broken[0]}."
+            f"{file.path.name}: {counted(len(broken), 'row was', 'rows were')} left out, "
+            f"without {counted(len(file.header), 'cell')}, the first in line {broken[0]}."
         )
     return table, warnings
 

@@ -16,6 +16,7 @@ from pipelines.datasets.splits import (
     with_validation,
 )
 from pipelines.errors import InputError
+from pipelines.words import counted
 
 # What tells the first packet of a flow from every other, beside its addresses.
 FIRST_PACKET = ("first_seen_ns", "protocol", "src_port", "dst_port", "ip_id", "tcp_seq")
@@ -55,7 +56,10 @@ def fixed_split(
     side[grouping.of_row[kept.num_rows :]] = TEST
     order = shuffled(len(grouping.names), seed)
     side = with_validation(side, order, grouping.members, validation)
-    warnings = [f"{left_out} rows of the source are in the test source too: not trained on."]
+    warnings = [
+        f"{counted(left_out, 'row of the source is', 'rows of the source are')} in the test source "
+        "too: not trained on."
+    ]
     return rows, finish(
         rows,
         grouping,

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from pipelines.datasets.groups import named
 from pipelines.errors import InputError
+from pipelines.words import counted
 
 MANIFEST_NAME = "labels.csv"
 COMPRESSED = {".gz"}
@@ -43,13 +44,16 @@ def propose_label(root: Path, captures: list[str]) -> tuple[str, str]:
     stems = Counter(stem(path) for path in captures)
     repeated = sum(count > 1 for count in stems.values())
     if repeated:
-        reason = f"{repeated} file names come back in several folders, so the folder is the class."
+        reason = (
+            f"{counted(repeated, 'file name comes', 'file names come')} back in several folders, "
+            "so the folder is the class."
+        )
     elif len(stems) == len(folders):
         reason = "Every folder holds one capture."
     else:
         reason = (
             f"{len(folders)} folders hold the captures, mostly a folder for each class; "
-            f"'file' would make {len(stems)} classes of them."
+            f"'file' would make {counted(len(stems), 'class', 'classes')} of them."
         )
     return "folder", reason
 
@@ -109,8 +113,8 @@ def by_folder(root: Path, captures: list[str]) -> dict[str, str]:
     bare = [path for path in captures if not top_folder(path)]
     if bare:
         raise InputError(
-            f"{len(bare)} captures lie directly in {root}, in no folder that could name their "
-            f"class: {named(bare)}.",
+            f"{counted(len(bare), 'capture lies', 'captures lie')} directly in {root}, in no "
+            f"folder that could name a class: {named(bare)}.",
             "Move them into a folder for each class, or use data.label: file.",
         )
     return {path: top_folder(path) for path in captures}
@@ -152,7 +156,7 @@ def by_manifest(
             )
     if not labels:
         raise InputError(
-            f"{manifest} names none of the {len(captures)} captures in {root}.",
+            f"{manifest} names no capture of the {len(captures)} in {root}.",
             "Its column file holds paths relative to its own folder.",
         )
     return labels, manifest_warnings(manifest, absent, [p for p in captures if p not in labels])
@@ -190,10 +194,13 @@ def manifest_warnings(manifest: Path, absent: list[str], unnamed: list[str]) -> 
     """Say which rows have no capture here, and which captures no row."""
     warnings = []
     if absent:
-        warnings.append(f"{len(absent)} files of {manifest.name} are not here: {named(absent)}.")
+        warnings.append(
+            f"{counted(len(absent), 'file is', 'files are')} named in {manifest.name} but not "
+            f"here: {named(absent)}."
+        )
     if unnamed:
         warnings.append(
-            f"{len(unnamed)} captures have no class in {manifest.name} and were left out: "
-            f"{named(unnamed)}."
+            f"{counted(len(unnamed), 'capture was', 'captures were')} left out, without a class in "
+            f"{manifest.name}: {named(unnamed)}."
         )
     return warnings

@@ -19,6 +19,7 @@ from pipelines.datasets.table_source import TableSource, describe_table, find_ta
 from pipelines.datasets.tables import load_table
 from pipelines.errors import InputError
 from pipelines.progress import Progress, silent
+from pipelines.words import counted
 
 NO_COLUMNS = ColumnMap()
 # More classes than this are names of hosts or flows; matrices of classes by classes would explode.
@@ -107,7 +108,7 @@ def check_classes(path: Path, loaded: LoadedSource, least: int) -> None:
         raise InputError(f"{path} holds no labelled row.", why)
     if len(classes) < least:
         raise InputError(
-            f"All {loaded.rows.num_rows} rows of {path} are of one class, {classes[0]!r}.",
+            f"{path} holds {counted(loaded.rows.num_rows, 'row')} of one class, {classes[0]!r}.",
             "Add traffic of another class, or take the class from elsewhere (data.label).",
         )
     longest = max(map(len, classes))

@@ -32,6 +32,7 @@ from pipelines.datasets.split_manifest import (
     row_order,
 )
 from pipelines.errors import InputError
+from pipelines.words import counted
 
 By = Literal["time", "capture", "flow", "row"]
 WAYS: tuple[By, ...] = get_args(By)
@@ -94,7 +95,7 @@ def sample_draws(
     small = [classes[labels[pool[0]]] for pool in pools if len(pool) < per_class]
     if small or per_class < 1 or draws < 1:
         raise InputError(
-            f"Cannot draw {per_class} train rows a class {draws} times"
+            f"Cannot draw {counted(per_class, 'train row')} a class {counted(draws, 'time')}"
             + (f": too few in {named(small)}." if small else "."),
             "Lower sample.per_class or leave these classes out.",
         )
@@ -131,8 +132,8 @@ def refuse_single_captures(grouping: Grouping) -> None:
     ]
     if single:
         raise InputError(
-            f"{len(single)} of {len(grouping.classes)} classes have one capture only and cannot "
-            f"be split by capture: {named(single)}.",
+            f"{len(single)} of {counted(len(grouping.classes), 'class', 'classes')} cannot be "
+            f"split by capture, having one capture only: {named(single)}.",
             "Split by time or flow, add captures of these classes, or leave them out.",
         )
 

@@ -20,6 +20,7 @@ from pipelines.datasets.table_source import (
 )
 from pipelines.errors import InputError
 from pipelines.progress import Progress
+from pipelines.words import counted
 
 # Names of netloop's own columns; a table's column of such a name gets another.
 BOOKKEEPING = ("label", "capture", "flow", "first_seen_ns")
@@ -58,7 +59,9 @@ def load_table(
     table = table.append_column(CLASS, class_names(table[chosen], columns))
     labelled = table.filter(pc.fill_null(pc.not_equal(table[CLASS], ""), False))
     if missing := table.num_rows - labelled.num_rows:
-        warnings.append(f"{missing} rows without a class in {chosen!r} were left out.")
+        warnings.append(
+            f"{counted(missing, 'row was', 'rows were')} left out, without a class in {chosen!r}."
+        )
     return LoadedSource(build_rows(source, labelled, columns, chosen), warnings=warnings)
 
 
@@ -121,7 +124,8 @@ def nanoseconds(column: pa.ChunkedArray, name: str) -> pa.Array:
     values = typed(column)
     if values.null_count:
         raise InputError(
-            f"{values.null_count} rows have no time in {name!r}.", "Leave columns.time out."
+            f"{counted(values.null_count, 'row has', 'rows have')} no time in {name!r}.",
+            "Leave columns.time out.",
         )
     if pa.types.is_floating(values.type):
         numbers = values.to_numpy()

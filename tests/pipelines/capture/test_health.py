@@ -32,6 +32,8 @@ def test_flows_that_ended_early_are_told():
     assert health.ended_early_warning() == ""
     health.ended_early = 1500
     assert health.ended_early_warning().startswith("flood.pcap: 1,500 flows were ended early")
+    health.ended_early = 1
+    assert health.ended_early_warning().startswith("flood.pcap: 1 flow was ended early")
 
 
 def test_times_that_run_backwards(make):

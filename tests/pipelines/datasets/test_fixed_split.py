@@ -25,9 +25,7 @@ def test_a_record_that_both_sources_hold_is_not_trained_on(make_rows) -> None:
     rows, split = fixed_split(train, make_rows(["a", "b"], [3, 9]), 0)
     assert rows["flow"].to_pylist() == [1, 2, 4, 3, 9]
     assert split.side.tolist() == [0, 0, 0, 2, 2]
-    assert split.warnings[:1] == [
-        "1 rows of the source are in the test source too: not trained on."
-    ]
+    assert split.warnings[:1] == ["1 row of the source is in the test source too: not trained on."]
 
 
 def test_an_equal_5_tuple_of_another_capture_is_another_flow(make_flows) -> None:

@@ -29,7 +29,7 @@ def test_the_class_of_a_file_is_its_stem(name: str, expected: str) -> None:
         (["a.pcap", "Malware/b.pcap"], "file", "directly"),
         (["pcap/Aria/1.pcap", "pcap/Hue/1.pcap"], "file", "one sub-folder, pcap"),
         (["B/x.pcap", "B/y.pcap", "M/z.pcap"], "folder", "would make 3 classes"),
-        (["B/1.pcap", "B/2.pcap", "M/1.pcap"], "folder", "come back"),
+        (["B/1.pcap", "B/2.pcap", "M/1.pcap"], "folder", "1 file name comes back"),
         (["B/x.pcap", "M/y.pcap"], "folder", "one capture"),
     ],
 )
@@ -55,7 +55,7 @@ def test_files_of_one_name_in_several_folders_are_pointed_out(tmp_path: Path) ->
 def test_the_folder_below_the_source_is_the_class_however_deep_the_file(tmp_path: Path) -> None:
     labels, _ = assign_labels(tmp_path, ["M/2019/june/x.pcap", "B/y.pcap"], "folder")
     assert labels == {"M/2019/june/x.pcap": "M", "B/y.pcap": "B"}
-    with pytest.raises(InputError, match=r"1 captures lie directly.*z\.pcap"):
+    with pytest.raises(InputError, match=r"1 capture lies directly.*z\.pcap"):
         assign_labels(tmp_path, ["M/x.pcap", "z.pcap"], "folder")
 
 
@@ -93,8 +93,8 @@ def test_captures_and_rows_without_the_other_are_named(tmp_path: Path) -> None:
     labels, warnings = assign_labels(tmp_path, captures, "labels.csv")
     assert labels == {"a.pcap": "x"}
     assert warnings == [
-        "1 files of labels.csv are not here: gone.pcap.",
-        "1 captures have no class in labels.csv and were left out: s/b.pcap.",
+        "1 file is named in labels.csv but not here: gone.pcap.",
+        "1 capture was left out, without a class in labels.csv: s/b.pcap.",
     ]
 
 
@@ -104,7 +104,7 @@ def test_paths_out_of_the_source_choose_nothing(tmp_path: Path) -> None:
     (tmp_path / "secret.pcap").write_bytes(b"")
     labels, warnings = assign_labels(source, captures, "labels.csv")
     assert labels == {"a.pcap": "z"}
-    assert "2 files of labels.csv are not here" in warnings[0]
+    assert "2 files are named in labels.csv but not here" in warnings[0]
 
 
 def test_a_file_with_two_classes_is_an_error_and_twice_the_same_is_none(tmp_path: Path) -> None:
@@ -120,8 +120,8 @@ def test_a_file_with_two_classes_is_an_error_and_twice_the_same_is_none(tmp_path
     [
         ("file,class\na.pcap,x\n", "no column label"),
         ("", "no column file and no column label"),
-        ("file,label\nother.pcap,x\n", "names none of the 2 captures"),
-        ("file,label\na.pcap\n", "names none"),
+        ("file,label\nother.pcap,x\n", "names no capture of the 2"),
+        ("file,label\na.pcap\n", "names no capture"),
     ],
 )
 def test_manifests_that_say_nothing(tmp_path: Path, text: str, words: str) -> None:

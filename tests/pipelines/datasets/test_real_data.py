@@ -159,7 +159,7 @@ def test_malware_captures_take_their_labels_from_the_manifest(data: Path) -> Non
     assert len(loaded.health) == 43
     packets = {record.file: record.packets for record in loaded.health}
     assert packets == {row["file"]: int(row["packets"]) for row in listed}
-    with pytest.raises(InputError, match="of 31 classes have one capture only"):
+    with pytest.raises(InputError, match="of 31 classes cannot be split by capture"):
         make_split(loaded.rows, "capture", 0.5)
 
 

@@ -120,13 +120,13 @@ def test_windows_line_ends(tmp_path: Path) -> None:
 def test_rows_of_another_width_are_left_out_and_counted(tmp_path: Path) -> None:
     loaded = load(tmp_path, "x,y,label\n1,2,a\n3,b\n4,5,b\n6,7,8,9\n")
     assert loaded.rows["x"].to_pylist() == [1, 4]
-    assert loaded.warnings == ["t.csv: 2 rows without 3 cells were left out, the first in line 3."]
+    assert loaded.warnings == ["t.csv: 2 rows were left out, without 3 cells, the first in line 3."]
 
 
 def test_rows_without_a_class_are_left_out_and_counted(tmp_path: Path) -> None:
     loaded = load(tmp_path, "x,label\n1,a\n2,\n3,  \n4, b \n")
     assert loaded.rows["label"].to_pylist() == ["a", "b"]
-    assert loaded.warnings == ["2 rows without a class in 'label' were left out."]
+    assert loaded.warnings == ["2 rows were left out, without a class in 'label'."]
 
 
 def test_numeric_classes_stay_as_they_are_written(tmp_path: Path) -> None:
