@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.capture import CaptureHealth, read_flows, read_packet_rows
-from pipelines.datasets.captures import find_captures
+from pipelines.datasets.captures import CaptureSource, find_captures
 from pipelines.datasets.csv_files import CsvFile, read_csv, typed
 from pipelines.datasets.description import no_such_column
-from pipelines.datasets.table_source import find_table
+from pipelines.datasets.table_source import TableSource, find_table
 from pipelines.datasets.tables import free_name
 from pipelines.errors import InputError
-from pipelines.operate.detector import Detector, DetectorManifest
+from pipelines.operate.detector import Detector, DetectorManifest, read_manifest
 from pipelines.operate.eve import flow_records, packet_records, table_records
 from pipelines.progress import Progress, silent
 
@@ -48,6 +48,42 @@ def detect(
     return _detect_captures(detector, source, health, warnings, progress)
 
 
+def check_source(detector: Path, source: Path) -> None:
+    """Make sure that ``source`` holds what the detector in a folder reads, without its model.
+
+    A model may take seconds to load. Raises InputError if there is nothing to read, or if the
+    folder holds no detector.
+    """
+    if read_manifest(detector).granularity == "table":
+        table_at(source)
+    else:
+        captures_at(source)
+
+
+def captures_at(source: Path) -> CaptureSource:
+    """The captures at a path. Raises InputError if there is none."""
+    if captures := find_captures(source):
+        return captures
+    mend = "Give a pcap or pcapng file, or a folder of them."
+    if find_table(source):
+        raise InputError(f"{source} holds a table, but this detector reads captures.", mend)
+    raise InputError(f"There is no capture at {source}{_if_absent(source)}.", mend)
+
+
+def table_at(source: Path) -> TableSource:
+    """The table at a path. Raises InputError if there is none."""
+    if table := find_table(source):
+        return table
+    mend = "Give a CSV with the columns that it was trained on."
+    if find_captures(source):
+        raise InputError(f"{source} holds captures, but this detector reads tables.", mend)
+    raise InputError(f"There is no table at {source}{_if_absent(source)}.", mend)
+
+
+def _if_absent(source: Path) -> str:
+    return "" if source.exists() else ": the path does not exist"
+
+
 def _detect_captures(
     detector: Detector,
     source: Path,
@@ -55,11 +91,7 @@ def _detect_captures(
     warnings: list[str],
     progress: Progress,
 ) -> Iterator[Record]:
-    captures = find_captures(source)
-    if captures is None:
-        raise InputError(
-            f"There is no capture at {source}.", "Give a pcap or pcapng file, or a folder of them."
-        )
+    captures = captures_at(source)
     warnings.extend(captures.warnings)
     several, refused = len(captures.files) > 1, 0
     for name, path in captures.files.items():
@@ -92,9 +124,7 @@ def _detect_capture(
 def _detect_table(
     detector: Detector, source: Path, warnings: list[str], progress: Progress
 ) -> Iterator[Record]:
-    table = find_table(source) if source.exists() else None
-    if table is None:
-        raise InputError(f"There is no table at {source}.", "This detector reads CSV.")
+    table = table_at(source)
     warnings.extend(table.warnings)
     for done, file in enumerate(table.files):
         progress("reading tables", done, len(table.files), "files")

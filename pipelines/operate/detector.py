@@ -77,7 +77,7 @@ class Detector:
     @classmethod
     def load(cls, folder: Path) -> "Detector":
         """Read a package. Raises InputError if it is none, is newer than this, or was changed."""
-        manifest = _read_manifest(folder)
+        manifest = read_manifest(folder)
         _check_files(folder, manifest.files)
         classifier = load_model(folder / MODEL)
         if classifier.classes != manifest.classes or classifier.name != manifest.model:
@@ -115,7 +115,8 @@ def package(folder: Path, classifier: Classifier, info: DetectorInfo) -> Detecto
     return manifest
 
 
-def _read_manifest(folder: Path) -> DetectorManifest:
+def read_manifest(folder: Path) -> DetectorManifest:
+    """The description of a package, before its files are looked at. Raises as ``Detector.load``."""
     try:
         content = json.loads((folder / DESCRIPTION).read_bytes())
     except FileNotFoundError as error:

@@ -17,7 +17,7 @@ from pipelines.datasets.sources import load_source
 from pipelines.errors import InputError
 from pipelines.models.registry import new_model
 from pipelines.operate import detect as module
-from pipelines.operate.detect import detect, in_batches
+from pipelines.operate.detect import check_source, detect, in_batches
 from pipelines.operate.detector import Detector, DetectorInfo, package
 from pipelines.operate.eve import eve_line
 from pipelines.progress import silent
@@ -300,7 +300,7 @@ def test_rows_that_are_too_short_are_left_out_and_counted(table_detector, tmp_pa
     records = list(detect(table_detector, tmp_path / "new.csv", warnings=warnings))
     assert [record["ml"]["row"] for record in records] == [1, 2]
     assert len(warnings) == 1
-    assert "1 rows without 2 cells" in warnings[0]
+    assert "1 row was left out, without 2 cells" in warnings[0]
 
 
 def test_missing_numbers_are_no_error(table_detector, tmp_path):
@@ -321,11 +321,44 @@ def test_texts_for_numbers_are_refused(table_detector, tmp_path):
         list(detect(table_detector, tmp_path / "new.csv"))
 
 
-@pytest.mark.parametrize("name", ["absent.csv", "capture.pcap"])
-def test_a_table_detector_wants_a_table(table_detector, capture, tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("absent.csv", "no table at .*absent.csv: the path does not exist"),
+        ("notes.md", r"no table at .*notes.md\."),
+        ("capture.pcap", "capture.pcap holds captures, but this detector reads tables"),
+    ],
+)
+def test_a_table_detector_wants_a_table(table_detector, capture, tmp_path, name, words):
     (tmp_path / "capture.pcap").write_bytes(capture.read_bytes())
-    with pytest.raises(InputError, match="no table at"):
+    (tmp_path / "notes.md").write_text("# Notes\n")
+    with pytest.raises(InputError, match=words):
         list(detect(table_detector, tmp_path / name))
+    with pytest.raises(InputError, match=words):
+        check_source(tmp_path / "detector", tmp_path / name)
+    check_source(tmp_path / "detector", tmp_path / "train.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("absent.pcap", "no capture at .*absent.pcap: the path does not exist"),
+        ("notes.md", r"no capture at .*notes.md\."),
+        ("table.csv", "table.csv holds a table, but this detector reads captures"),
+    ],
+)
+def test_a_source_is_refused_before_the_model_is_loaded(folder, capture, tmp_path, name, words):
+    (tmp_path / "notes.md").write_text("# Notes\n")
+    (tmp_path / "table.csv").write_text(TABLE)
+    shutil.rmtree(folder / "model")
+    with pytest.raises(InputError, match=words):
+        check_source(folder, tmp_path / name)
+    check_source(folder, capture)
+
+
+def test_a_source_needs_a_detector_to_be_checked_for(capture, tmp_path):
+    with pytest.raises(InputError, match=r"it has no detector\.json"):
+        check_source(tmp_path, capture)
 
 
 @given(st.lists(st.integers(0, 9), max_size=12), st.integers(1, 7))
