@@ -18,7 +18,7 @@ class Part(BaseModel):
 
 
 class SplitOutput(Part):
-    by: str = Field(description="time, capture, flow or fixed")
+    by: str = Field(description="time, capture, flow, row or fixed")
     sizes: dict[str, int] = Field(description="Side -> rows")
     groups: dict[str, int] = Field(description="Side -> split groups")
     groups_on_two_sides: int

@@ -185,10 +185,11 @@ def _scores(model: str, context: ToolContext) -> "dict[str, Score]":
 
 def _detect(params: DetectParams, context: ToolContext) -> ToolResult:
     from pipelines.capture import CaptureHealth
-    from pipelines.operate.detect import detect
+    from pipelines.operate.detect import check_source, detect
     from pipelines.operate.detector import Detector
     from pipelines.operate.eve import eve_line
 
+    check_source(Path(params.detector), Path(params.source))
     detector = Detector.load(Path(params.detector))
     health: list[CaptureHealth] = []
     labels: Counter[str] = Counter()

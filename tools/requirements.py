@@ -67,17 +67,9 @@ def _column_map(params: InspectParams) -> "ColumnMap":
 
 def _files(params: InspectParams) -> list[Path]:
     """Every file that the import reads: the captures or the table, and the labels.csv."""
-    from pipelines.datasets.captures import CaptureSource
-    from pipelines.datasets.sources import find_source
+    from pipelines.datasets.sources import source_files
 
-    label, path = _describe(params).label, Path(params.source)
-    source = find_source(path)
-    if isinstance(source, CaptureSource):
-        files = list(source.files.values())
-    else:
-        files = [file.path for file in source.files]
-    manifests = ((path if path.is_dir() else path.parent) / label, Path(label))
-    return files + [path for path in manifests if path.suffix == ".csv" and path.is_file()][:1]
+    return source_files(Path(params.source), params.label, _column_map(params))
 
 
 def _inspect(params: InspectParams, context: ToolContext) -> ToolResult:

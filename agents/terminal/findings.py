@@ -8,6 +8,7 @@ from rich.text import Text
 
 from agents.terminal.sanitize import safe_text
 from agents.terminal.tables import Cell, Column, print_table, say, title
+from pipelines.words import counted
 
 _VERDICT_STYLES = {"shortcut": "red", "weak": "yellow", "none": "green"}
 _MOST_NAMED = 10
@@ -102,7 +103,7 @@ def print_health(records: Sequence[Numbers], console: Console) -> None:
     skipped = sum(sum(record["skipped"].values()) for record in records)
     title(console, "Health of the captures")
     size = f"{totals['bytes'] / 1e6:,.1f} MB"
-    read = f"{len(records):,} captures, {totals['packets']:,} packets, {size} read"
+    read = f"{counted(len(records), 'capture')}, {totals['packets']:,} packets, {size} read"
     lost = f"{totals['truncated']:,} packets truncated, {skipped:,} skipped"
     say(console, f"{read}; {lost}, {totals['corrupt']:,} records corrupt.")
     reasons: dict[str, int] = {}

@@ -21,6 +21,7 @@ from agents.terminal.plan_view import render_plan
 from agents.terminal.sanitize import safe_text
 from agents.terminal.tables import Cell, Column, print_table, say, say_exact, title
 from pipelines.datasets.split_manifest import SIDES
+from pipelines.words import counted
 
 STATUS_STYLES = {
     "done": "bold green",
@@ -99,7 +100,8 @@ def render_inspection(result: Numbers, console: Console) -> None:
     source, imported, health = result["source"], result["rows"], result["health"]
     say_exact(console, source["path"])
     say(console, f"class from {source['label']}: {source['reason']}", "dim")
-    title(console, f"{imported['rows']:,} rows of {len(imported['classes'])} classes")
+    kinds = counted(len(imported["classes"]), "class", "classes")
+    title(console, f"{counted(imported['rows'], 'row')} of {kinds}")
     classes = [[name, count] for name, count in imported["classes"].items()]
     print_table(console, [Column("class"), Column("rows", number=True)], classes)
     if health:

@@ -94,11 +94,12 @@ def _detect_captures(
     captures = captures_at(source)
     warnings.extend(captures.warnings)
     several, refused = len(captures.files) > 1, 0
-    for name, path in captures.files.items():
+    within = silent if several else progress
+    for done, (name, path) in enumerate(captures.files.items(), 1):
         capture_health = CaptureHealth()
         health.append(capture_health)
         try:
-            for record in _detect_capture(detector, path, capture_health, progress):
+            for record in _detect_capture(detector, path, capture_health, within):
                 yield record | {"pcap_filename": name} if several else record
         except InputError as error:
             refused += 1
@@ -106,6 +107,8 @@ def _detect_captures(
                 raise
             warnings.append(f"{name} was left out: {error.message}")
         capture_health.file = name
+        if several:
+            progress("detecting", done, len(captures.files), "captures")
         if warning := capture_health.ended_early_warning():
             warnings.append(warning)
 
