@@ -570,6 +570,12 @@ class Terminal:
                 self._read()
         self.unread = self.unread.partition(text)[2]
 
+    def menu(self) -> None:
+        """Read until the keys are shown and the prompt below them listens: it asks for pastes to
+        be marked when it has the terminal, and what is typed sooner may be lost."""
+        self.until("resume later")
+        self.until("\x1b[?2004h")
+
     def _read(self) -> bool:
         """One piece of output, if the process has not ended."""
         try:
@@ -592,21 +598,21 @@ class Terminal:
 
 def test_a_person_approves_at_the_terminal(tmp_path: Path, spec_file: Path) -> None:
     at = Terminal(tmp_path, "run", spec_file)
-    at.until("resume later")
+    at.menu()
     at.type("w why is the metric macro f1?")
     at.until("every class counts the same")
-    at.until("resume later")
+    at.menu()
     at.type("")  # approve; three questions follow
     for question in ("score must", "false alarms", "nothing to report"):
         at.until(question)
         at.type("")
-    at.until("resume later")
+    at.menu()
     at.type("r only 30% for the test")
     at.until("0.5 -> 0.3")
-    at.until("resume later")
+    at.menu()
     for _ in range(3):
         at.type("")
-        at.until("resume later")
+        at.menu()
     at.type("")
     assert at.end() == 0
     assert "logistic_regression" in at.screen
@@ -618,7 +624,7 @@ def test_a_person_may_leave_and_come_back(
     netloop: Netloop, tmp_path: Path, spec_file: Path
 ) -> None:
     at = Terminal(tmp_path, "run", spec_file)
-    at.until("resume later")
+    at.menu()
     at.type("q")
     assert at.end() == 3
     assert at.screen.count("Stage 1/5") == 1
@@ -639,7 +645,7 @@ def test_chat_asks_for_the_goal_and_the_data(tmp_path: Path, table: Path) -> Non
     at.type(str(table))
     at.until("Where does the class come from")
     at.type("kind")
-    at.until("resume later")
+    at.menu()
     at.type("q")
     assert at.end() == 3
 
