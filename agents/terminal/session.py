@@ -92,7 +92,8 @@ def terminal_prompt() -> Prompt:
     from prompt_toolkit.output import create_output
     from prompt_toolkit.output.vt100 import Vt100_Output
 
-    output = create_output(stdout=sys.stderr)
+    # the real stderr: while a bar is alive rich puts a proxy in its place that does not flush
+    output = create_output(stdout=sys.__stderr__)
     if isinstance(output, Vt100_Output):
         # One line needs no cursor position, and a slow terminal's answer would land in the reply.
         output.enable_cpr = False

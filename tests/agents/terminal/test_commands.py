@@ -557,6 +557,7 @@ class Terminal:
         pid, self.handle = pty.fork()
         if pid == 0:
             os.chdir(folder)
+            os.environ.pop("PYTHONUNBUFFERED", None)  # a person's shell does not set it
             os.environ.update(TERM="xterm", COLUMNS="80", LINES="50")
             os.execv(NETLOOP, [str(NETLOOP), *map(str, words)])
         self.pid = pid
