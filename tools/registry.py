@@ -4,7 +4,7 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import InputError
-from tools.cleaning import AUDIT_SHORTCUTS, CLEAN_ROWS, PROPOSE_FILTERS, SPLIT_ROWS
+from tools.cleaning import CLEAN_ROWS, PROPOSE_FILTERS
 from tools.design import STUDY_FEW_LABELS, TRAIN_BASELINES, TRAIN_CNN
 from tools.lab import MAKE_LAB
 from tools.operation import (
@@ -13,6 +13,7 @@ from tools.operation import (
     EVALUATE_MODELS,
     PACKAGE_DETECTOR,
 )
+from tools.proof import AUDIT_SHORTCUTS, SPLIT_ROWS
 from tools.report import WRITE_REPORT
 from tools.requirements import IMPORT_ROWS, INSPECT_SOURCE, RECORD_REQUIREMENTS
 from tools.spec import ToolContext, ToolSpec

@@ -39,6 +39,7 @@ def flow_record(settings: FlowSettings) -> np.dtype:
         [
             *FIRST_PACKET.items(),
             ("flow", "i8"),
+            ("number", "i8"),  # which flow of its table this is: time-outs may cut a 5-tuple
             ("swapped", "?"),  # whether endpoint b of the canonical 5-tuple began the flow
             ("previous_ns", "i8"),  # time of its latest packet in file order
             ("first_ns", "i8"),

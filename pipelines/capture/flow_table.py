@@ -22,14 +22,16 @@ class Update(NamedTuple):
     """What a batch did to the flow table, and what that knows of each packet with an IP header.
 
     ``ended`` are flows, as records of ``flow_record`` in order of their first packets. Of packets,
-    ``rows`` are the rows in the batch, ``flow`` the hashes of the 5-tuples; ``backward`` says
-    whether they go against the first packet of their flow, ``gap_ns`` is the time since the packet
-    before in the flow (0 for its first).
+    ``rows`` are the rows in the batch, ``flow`` the hashes of the 5-tuples, ``number`` which flow
+    of the table they belong to, as in the record of that flow; ``backward`` says whether they go
+    against the first packet of their flow, ``gap_ns`` is the time since the packet before in the
+    flow (0 for its first). Packets of a flow stand together, in file order.
     """
 
     ended: np.ndarray
     rows: NDArray[np.intp]
     flow: NDArray[np.int64]
+    number: NDArray[np.int64]
     backward: NDArray[np.bool_]
     gap_ns: NDArray[np.int64]
 
@@ -55,6 +57,7 @@ class FlowTable:
         self._slots: dict[bytes, int] = {}
         self._free: list[int] = []
         self._most_open = most_bytes // self._record.itemsize
+        self._begun = 0
         self.ended_early = 0
 
     def __len__(self) -> int:
@@ -65,7 +68,8 @@ class FlowTable:
         rows = np.flatnonzero(batch.ip_version)
         if not len(rows):
             nothing = np.zeros(0, np.int64)
-            return Update(np.zeros(0, self._record), rows, nothing, nothing.astype(bool), nothing)
+            never = nothing.astype(bool)
+            return Update(np.zeros(0, self._record), rows, nothing, nothing, never, nothing)
         keys, times = flow_keys(batch, rows), batch.time_ns[rows]
         order, is_head = group_packets(keys)
         heads = np.flatnonzero(is_head)
@@ -80,10 +84,13 @@ class FlowTable:
         raw = np.zeros(len(starts), raw_kind(self._record))
         raw[continues] = self._flows[slots[group[continues]]]
         flows = raw.view(self._record)
-        flows["swapped"][~continues] = keys.swapped[order[starts[~continues]]]
+        new = np.flatnonzero(~continues)
+        flows["swapped"][new] = keys.swapped[order[starts[new]]]
+        flows["number"][new] = np.arange(self._begun, self._begun + len(new))
+        self._begun += len(new)
         backward = keys.swapped[order] != flows["swapped"][run]
         runs = Runs(batch, rows[order], run, starts, backward, times[order])
-        init_flows(flows, np.flatnonzero(~continues), runs, keys.hash[order[starts]])
+        init_flows(flows, new, runs, keys.hash[order[starts]])
         gap = update_flows(flows, runs)
 
         is_last = np.append(group[1:] != group[:-1], True)
@@ -92,8 +99,9 @@ class FlowTable:
         slots = self._store(raw[is_last], packed, slots)
         ended.append(self._expire_idle(times, slots, order[np.append(heads[1:], len(order)) - 1]))
         ended.append(self._expire_surplus())
-        flow = keys.hash[order]
-        return Update(self._in_order(np.concatenate(ended)), runs.rows, flow, backward, gap)
+        ended_flows = self._in_order(np.concatenate(ended))
+        number = flows["number"][run]
+        return Update(ended_flows, runs.rows, keys.hash[order], number, backward, gap)
 
     def expire(self) -> np.ndarray:
         """End all flows that are open, in order of their first packets."""

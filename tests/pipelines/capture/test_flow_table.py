@@ -268,3 +268,19 @@ def test_the_latest_of_any_stretch(values, data):
     before = data.draw(st.integers(-1, until - 1))
     found = latest_after(times, np.array([before]), np.array([until]))
     assert found.tolist() == [max(values[before + 1 : until + 1])]
+
+
+@given(packets=PACKETS, piece_bytes=st.sampled_from([60, 300, 1 << 20]))
+@settings(max_examples=60, deadline=None)
+def test_packets_and_ended_flows_carry_the_number_of_their_flow(make, packets, piece_bytes):
+    table, seen, ended = FlowTable(SETTINGS), {}, []
+    for batch in read_batches(
+        io.BytesIO(capture(make, packets)), CaptureHealth(), piece_bytes=piece_bytes
+    ):
+        update = table.update(batch)
+        for number, backward in zip(update.number.tolist(), update.backward.tolist(), strict=True):
+            seen.setdefault(number, [0, 0])[backward] += 1
+        ended += [(int(flow["number"]), flow["packets"].tolist()) for flow in update.ended]
+    ended += [(int(flow["number"]), flow["packets"].tolist()) for flow in table.expire()]
+    assert len(ended) == len(dict(ended)) == len(seen)
+    assert dict(ended) == seen
