@@ -45,6 +45,10 @@ class DataSpec(SpecPart):
     """A second source in the same layout: then no split is drawn."""
     granularity: Literal["flow", "packet"] = "flow"
     """What a row is."""
+    decode_tunnels: bool = True
+    """Whether a packet in a tunnel counts as the innermost IP packet, or as the tunnel's own."""
+    protocols: bool = False
+    """Whether rows tell what TLS, QUIC, HTTP, DNS, SSH and SMTP say."""
     split: SplitSpec = Field(default_factory=SplitSpec)
     sample: SampleSpec | None = None
     """The few-label study: train on a few rows of each class, many times."""

@@ -46,6 +46,12 @@ class ImportParams(InspectParams):
         default=4, ge=1, le=64, description="Packets whose payload is kept"
     )
     payload_bytes: int = Field(default=64, ge=1, le=1500, description="Payload bytes kept of each")
+    decode_tunnels: bool = Field(
+        default=True, description="A packet in a tunnel is the innermost IP packet"
+    )
+    protocols: bool = Field(
+        default=False, description="Columns of what TLS, QUIC, HTTP, DNS, SSH and SMTP say"
+    )
 
 
 def _describe(params: InspectParams) -> "SourceDescription":
@@ -95,6 +101,8 @@ def _import(params: ImportParams, context: ToolContext) -> ToolResult:
         first_packets=params.first_packets,
         payload_packets=params.payload_packets,
         payload_bytes=params.payload_bytes,
+        decode_tunnels=params.decode_tunnels,
+        protocols=params.protocols,
     )
     source = Path(params.source)
     loaded = load_source(

@@ -14,6 +14,7 @@ from agents.terminal.options import (
     Json,
     Label,
     Masks,
+    Protocols,
     Seed,
     TestShare,
     Workspace,
@@ -32,6 +33,7 @@ def inspect(
     source: Source,
     label: Label = None,
     granularity: Granularity = "flow",
+    protocols: Protocols = False,
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
@@ -54,6 +56,7 @@ def inspect(
             source=str(source),
             label=found["label"],
             granularity=granularity,
+            protocols=protocols,
         )
     health = json.loads((direct.path("test_rows") / "health.json").read_text())
     result = {"source": found, "rows": rows, "health": health}
@@ -67,6 +70,7 @@ def split(
     by: By = None,
     test: TestShare = 0.5,
     granularity: Granularity = "flow",
+    protocols: Protocols = False,
     seed: Seed = 0,
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
@@ -83,7 +87,8 @@ def split(
 
     with RichProgress() as progress:
         direct = Direct(workspace, seed, progress)
-        numbers = direct.import_and_split(source, label, granularity, by, test)["split_rows"]
+        done = direct.import_and_split(source, label, granularity, by, test, protocols)
+    numbers = done["split_rows"]
     result = {**numbers, "manifest": str((direct.path("split") / "manifest.json").resolve())}
     print_result(result, as_json, render_split)
 
@@ -96,6 +101,7 @@ def audit(
     test: TestShare = 0.5,
     masks: Masks = None,
     granularity: Granularity = "flow",
+    protocols: Protocols = False,
     seed: Seed = 0,
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
@@ -112,7 +118,7 @@ def audit(
 
     with RichProgress() as progress:
         direct = Direct(workspace, seed, progress)
-        direct.import_and_split(source, label, granularity, by, test)
+        direct.import_and_split(source, label, granularity, by, test, protocols)
         result = direct.call("audit_shortcuts", masks=mask_list(masks))
     print_result(result, as_json, render_audit)
 

@@ -39,12 +39,22 @@ class Direct:
         return ArtifactStore(self.workspace / "artifacts").path(self.artifacts[name])
 
     def import_and_split(
-        self, source: Path, label: str | None, granularity: str, by: str | None, test: float
+        self,
+        source: Path,
+        label: str | None,
+        granularity: str,
+        by: str | None,
+        test: float,
+        protocols: bool = False,
     ) -> dict[str, Any]:
         """Rows of a source, cleaned of nothing, on their sides; returns the numbers by tool."""
         found = self.call("inspect_source", source=str(source), label=label)
         imported = self.call(
-            "import_rows", source=str(source), label=found["label"], granularity=granularity
+            "import_rows",
+            source=str(source),
+            label=found["label"],
+            granularity=granularity,
+            protocols=protocols,
         )
         self.call("clean_rows", filters=[])
         by = by or ("row" if found["layout"] == "table" else "time")

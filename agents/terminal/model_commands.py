@@ -15,6 +15,7 @@ from agents.terminal.options import (
     Json,
     Label,
     Masks,
+    Protocols,
     Seed,
     TestShare,
     Workspace,
@@ -42,6 +43,7 @@ def baselines(
     test: TestShare = 0.5,
     masks: Masks = None,
     granularity: Granularity = "flow",
+    protocols: Protocols = False,
     seed: Seed = 0,
     out: Out = None,
     as_json: Json = False,
@@ -51,7 +53,14 @@ def baselines(
 
     Example: netloop train baselines captures/ --label file --out forest
     """
-    setting = {"source": source, "label": label, "granularity": granularity, "by": by, "test": test}
+    setting = {
+        "source": source,
+        "label": label,
+        "granularity": granularity,
+        "by": by,
+        "test": test,
+        "protocols": protocols,
+    }
     _train("train_baselines", {}, setting, mask_list(masks), seed, out, as_json, workspace)
 
 
@@ -63,6 +72,7 @@ def cnn(
     test: TestShare = 0.5,
     masks: Masks = None,
     granularity: Granularity = "flow",
+    protocols: Protocols = False,
     epochs: Annotated[int, typer.Option("--epochs", help="At most; it may stop sooner.")] = 30,
     seed: Seed = 0,
     out: Out = None,
@@ -75,7 +85,14 @@ def cnn(
 
     Example: netloop train cnn captures/ --label file --epochs 20 --out detector
     """
-    setting = {"source": source, "label": label, "granularity": granularity, "by": by, "test": test}
+    setting = {
+        "source": source,
+        "label": label,
+        "granularity": granularity,
+        "by": by,
+        "test": test,
+        "protocols": protocols,
+    }
     _train(
         "train_cnn", {"epochs": epochs}, setting, mask_list(masks), seed, out, as_json, workspace
     )

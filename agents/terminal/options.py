@@ -24,6 +24,10 @@ Label = Annotated[
 Granularity = Annotated[
     Literal["flow", "packet"], typer.Option("--granularity", help="What a row is.")
 ]
+Protocols = Annotated[
+    bool,
+    typer.Option("--protocols", help="Add columns of what TLS, QUIC, HTTP, DNS, SSH, SMTP say."),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of splits, models and draws.")]
 By = Annotated[
     Literal["time", "capture", "flow", "row"] | None,

@@ -18,3 +18,7 @@ class FlowSettings(BaseModel):
     """Packets at the head of a flow whose payload is kept."""
     payload_bytes: int = Field(default=64, ge=1, le=4096)
     """Payload bytes that are kept of each of them."""
+    decode_tunnels: bool = True
+    """Whether a packet in a tunnel counts as the innermost IP packet, or as the tunnel's own."""
+    protocols: bool = False
+    """Whether rows tell what TLS, QUIC, HTTP, DNS, SSH and SMTP say (docs/protocols.md)."""

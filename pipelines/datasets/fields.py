@@ -25,18 +25,42 @@ DEFAULT_MASKS: tuple[str, ...] = (
     "ip_id",
     "seq_ack",
     "checksums",
+    "names",
 )
 
-# What traffic does rather than who sent it: features by default.
-BEHAVIOUR: tuple[str, ...] = ("protocol", "sizes", "gaps", "flags", "counts", "payload")
+# What traffic does and says rather than who sent it: features by default.
+BEHAVIOUR: tuple[str, ...] = (
+    "protocol",
+    "sizes",
+    "gaps",
+    "flags",
+    "counts",
+    "payload",
+    "tls",
+    "certificate",
+    "quic",
+    "http",
+    "dns",
+    "banner",
+)
 
 # Columns of a table that nobody has classified.
 COLUMN = "column"
 
 
-def field(name: str, kind: pa.DataType, group: str) -> pa.Field:
-    """A column named ``name`` that belongs to ``group``."""
-    return pa.field(name, kind, metadata={b"group": group.encode()})
+def field(name: str, kind: pa.DataType, group: str, *, text: bool = False) -> pa.Field:
+    """A column named ``name`` that belongs to ``group``.
+
+    ``text`` marks strings whose parts mean something (requests, lists of names); other strings are
+    categories.
+    """
+    metadata = {b"group": group.encode()}
+    return pa.field(name, kind, metadata=metadata | {b"kind": b"text"} if text else metadata)
+
+
+def is_text(column: pa.Field) -> bool:
+    """Whether a column was marked as text to be read rather than as categories."""
+    return (column.metadata or {}).get(b"kind") == b"text"
 
 
 def group_of(column: pa.Field) -> str:

@@ -159,4 +159,12 @@ def _import(
         label=(source["label"], "set in the spec" if spec.data.label else source["reason"]),
         granularity=(granularity, f"one row a {granularity}"),
         columns=(spec.data.columns, "set in the spec" if spec.data.columns else "none given"),
+        decode_tunnels=(
+            spec.data.decode_tunnels,
+            "what a tunnel carries" if spec.data.decode_tunnels else "set in the spec",
+        ),
+        protocols=(
+            spec.data.protocols,
+            "set in the spec" if spec.data.protocols else "asked for by data.protocols: true",
+        ),
     )
