@@ -18,10 +18,11 @@ class PacketBatch:
     the packet's record begins in the (decompressed) file. A packet without an IP header that can be
     read has ``ip_version`` 0 and only the columns before it. Addresses are 16 bytes in wire order
     with the fields ``high`` and ``low``, IPv4 as ``::ffff:a.b.c.d``. ``ip_length`` is the whole IP
-    packet as its header says. Ports are 0 where there are none, as in every fragment but the first.
-    A transport field that was not captured is 0. ``payload_offset`` points into ``buffer``;
-    ``payload_length`` counts the bytes that were captured, 0 where only headers could follow
-    (``decode_transport``).
+    packet as its header says. ``ip_offset`` and ``transport_offset`` point to the two headers in
+    ``buffer``, 0 where there is none. Ports are 0 where there are none. Fragments but the first
+    have no transport header. A transport field that was not captured is 0. ``payload_offset``
+    points into ``buffer``; ``payload_length`` counts the bytes that were captured, 0 where only
+    headers could follow (``decode_transport``).
     """
 
     buffer: Buffer
@@ -40,6 +41,8 @@ class PacketBatch:
     ip_checksum: NDArray[np.uint16]
     protocol: NDArray[np.uint8]
     ip_length: NDArray[np.int32]
+    ip_offset: Offsets
+    transport_offset: Offsets
     is_fragment: NDArray[np.bool_]
     src_port: NDArray[np.uint16]
     dst_port: NDArray[np.uint16]
@@ -69,6 +72,8 @@ DECODED: dict[str, Any] = {
     "ip_checksum": np.uint16,
     "protocol": np.uint8,
     "ip_length": np.int32,
+    "ip_offset": np.int64,
+    "transport_offset": np.int64,
     "is_fragment": np.bool_,
     "src_port": np.uint16,
     "dst_port": np.uint16,

@@ -40,6 +40,8 @@ def decode(frames: Frames, health: CaptureHealth) -> PacketBatch:
     end = frames.start + frames.captured_length
     types, network = decode_link(batch, frames.start, end)
     transport, stop, has_transport = decode_network(batch, types, network, end)
+    np.copyto(batch.ip_offset, network, where=batch.ip_version > 0)
+    np.copyto(batch.transport_offset, transport, where=has_transport)
     decode_transport(batch, transport, stop, has_transport)
     _count(batch, types, health)
     return batch
