@@ -15,14 +15,15 @@ class PacketBatch:
     """Packets in file order, one entry a packet in every column; valid as long as it is held.
 
     ``time_ns`` is nanoseconds since 1970; lengths and offsets are bytes. ``record_offset`` is where
-    the packet's record begins in the (decompressed) file. A packet without an IP header that can be
-    read has ``ip_version`` 0 and only the columns before it. Addresses are 16 bytes in wire order
-    with the fields ``high`` and ``low``, IPv4 as ``::ffff:a.b.c.d``. ``ip_length`` is the whole IP
-    packet as its header says. ``ip_offset`` and ``transport_offset`` point to the two headers in
-    ``buffer``, 0 where there is none. Ports are 0 where there are none. Fragments but the first
-    have no transport header. A transport field that was not captured is 0. ``payload_offset``
-    points into ``buffer``; ``payload_length`` counts the bytes that were captured, 0 where only
-    headers could follow (``decode_transport``).
+    the packet's record begins in the (decompressed) file, ``frame_offset`` where its first byte is
+    in ``buffer``. A packet without an IP header that can be read has ``ip_version`` 0 and only the
+    columns before it. Addresses are 16 bytes in wire order with the fields ``high`` and ``low``,
+    IPv4 as ``::ffff:a.b.c.d``. ``ip_length`` is the whole IP packet as its header says.
+    ``ip_offset`` and ``transport_offset`` point to the two headers in ``buffer``, 0 where there is
+    none. Ports are 0 where there are none. Fragments but the first have no transport header. A
+    transport field that was not captured is 0. ``payload_offset`` points into ``buffer``;
+    ``payload_length`` counts the bytes that were captured, 0 where only headers could follow
+    (``decode_transport``).
     """
 
     buffer: Buffer
@@ -30,6 +31,7 @@ class PacketBatch:
     captured_length: Offsets
     wire_length: Offsets
     record_offset: Offsets
+    frame_offset: Offsets
     link_type: NDArray[np.uint16]
     src_mac: NDArray[np.uint64]
     dst_mac: NDArray[np.uint64]
@@ -99,6 +101,7 @@ def undecoded(frames: Frames) -> PacketBatch:
         captured_length=frames.captured_length,
         wire_length=frames.wire_length,
         record_offset=frames.record_offset,
+        frame_offset=frames.start,
         link_type=frames.link_type,
         **columns,
     )

@@ -84,7 +84,7 @@ def flow_rows(flows: np.ndarray, settings: FlowSettings) -> pa.Table:
     columns = {name: flows[name] for name in (*FIRST_PACKET, "flow", *_PACKET_COLUMNS)}
     columns |= {"first_seen_ns": flows["first_ns"], "last_seen_ns": flows["last_ns"]}
     columns |= {f"{way}_ttl": flows["ttl"][:, i] for i, way in enumerate(WAYS[1:])}
-    columns |= _statistics(flows)
+    columns |= flow_statistics(flows)
     return as_table(columns, flow_schema(settings))
 
 
@@ -110,7 +110,8 @@ def packet_rows(batch: PacketBatch, update: Update, settings: FlowSettings) -> p
     return as_table(columns, packet_schema(settings))
 
 
-def _statistics(flows: np.ndarray) -> dict[str, np.ndarray]:
+def flow_statistics(flows: np.ndarray) -> dict[str, np.ndarray]:
+    """The statistic columns of flow rows, from flow records."""
     size, way_gap = flows["size"], flows["way_gap"]
     sizes = (joined(size[:, 0], size[:, 1]), size[:, 0], size[:, 1])
     gaps = (flows["gap"], way_gap[:, 0], way_gap[:, 1])
