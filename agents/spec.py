@@ -21,7 +21,7 @@ class SpecPart(BaseModel):
 
 
 class SplitSpec(SpecPart):
-    by: Literal["time", "capture", "flow", "row"] | None = None
+    by: Literal["time", "capture", "flow", "row", "host", "day", "site"] | None = None
     """What must not straddle the split; proposed when left out."""
     test: float = Field(default=0.5, gt=0, lt=1)
     """Share of each class's groups on the test side."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FilterParams(Params):
-    group: Literal["flow", "capture"] = Field(
+    group: Literal["flow", "capture", "host", "day", "site"] = Field(
         default="flow", description="The split group that a class must have at least two of"
     )
 

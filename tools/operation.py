@@ -70,11 +70,11 @@ def _evaluate(params: EvaluateParams, context: ToolContext) -> ToolResult:
 
 
 def _groups(test: Any, context: ToolContext) -> list[Any]:
+    from pipelines.datasets.group_names import group_names
     from pipelines.datasets.split_manifest import Split
 
-    column = Split.load(context.artifact("split")).document.group
-    groups: list[Any] = test[column].to_pylist()
-    return groups
+    groups = group_names(test, Split.load(context.artifact("split")).document.group)[1]
+    return list(groups)
 
 
 def _benign(context: ToolContext) -> list[str]:

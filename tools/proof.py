@@ -15,7 +15,7 @@ MOST_REPLAYS = 20
 
 
 class SplitParams(Params):
-    by: Literal["time", "capture", "flow", "row", "fixed"] = Field(
+    by: Literal["time", "capture", "flow", "row", "host", "day", "site", "fixed"] = Field(
         description="What is held out; fixed: the rows of a test source"
     )
     test: float = Field(default=0.5, gt=0, lt=1, description="Share of each class's groups")

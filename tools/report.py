@@ -321,6 +321,9 @@ def _limits(story: Story) -> list[str]:
         {
             "time": "Tested on later traffic of the same networks; another network was not tried.",
             "capture": "Tested on captures never seen in training; another site was not tried.",
+            "host": "Tested on hosts never seen in training, in the same networks and days.",
+            "day": "Tested on later days of the same networks; another network was not tried.",
+            "site": "Tested on sites never seen in training, as a new customer's would be.",
             "flow": "Tested on flows of the same captures: traffic of other days may differ.",
             "row": "Tested on records of the same table: traffic of other days may differ.",
             "fixed": "Tested on the source that you named; its distance from the first is unknown.",

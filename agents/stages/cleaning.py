@@ -6,10 +6,11 @@ from agents.stages.base import StageRules
 from agents.state import Review, State
 from agents.workbench import Workbench
 from pipelines.datasets.fields import DEFAULT_MASKS
+from pipelines.datasets.group_names import group_of_split
 
 
 def _facts(bench: Workbench, state: State) -> dict[str, Any]:
-    group = "capture" if bench.spec.data.split.by == "capture" else "flow"
+    group = group_of_split(bench.spec.data.split.by or "flow")
     return {"group": group, **bench.look("propose_filters", {"group": group}, state)}
 
 

@@ -30,8 +30,12 @@ Protocols = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of splits, models and draws.")]
 By = Annotated[
-    Literal["time", "capture", "flow", "row"] | None,
-    typer.Option("--by", help="What is held out; time for captures, row for a table if left out."),
+    Literal["time", "capture", "flow", "row", "host", "day", "site"] | None,
+    typer.Option(
+        "--by",
+        help="What is held out: later flows (time) or days, or whole flows, captures, hosts, "
+        "sites, rows; time for captures, row for a table if left out.",
+    ),
 ]
 TestShare = Annotated[float, typer.Option("--test", help="Share of each class held out.")]
 Masks = Annotated[

@@ -1,17 +1,15 @@
 """Split groups: which rows belong together, in which order, and which of them a share takes."""
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.datasets.keys import Codes, numbers, text_codes
-from pipelines.errors import InputError
+from pipelines.datasets.group_names import NESTED, Group, first_times, group_names
+from pipelines.datasets.keys import Codes, text_codes
 
-Group = Literal["flow", "capture"]
 NAMED = 8
 REAL_CLOCK_NS = 315_532_800_000_000_000  # 1980: no capture is older
 
@@ -32,29 +30,73 @@ class Grouping:
 
 
 def group_rows(rows: pa.Table, column: Group) -> Grouping:
-    """Find the groups of ``rows`` and the classes in each."""
+    """Find the groups of ``rows`` and the classes in each. Raises InputError as ``group_names``."""
+    names, of_row = group_names(rows, column)
     classes, labels = text_codes(rows, "label")
-    if column == "capture":
-        names, of_row = text_codes(rows, "capture")
-    else:
-        values, of_row = np.unique(numbers(rows, "flow"), return_inverse=True)
-        names = [str(value) for value in values]
-    pairs = np.unique(labels * len(names) + of_row)
-    bounds = np.searchsorted(pairs, np.arange(1, len(classes)) * len(names))
-    members = [part % len(names) for part in np.split(pairs, bounds)]
-    return Grouping(column, names, of_row, classes, members)
+    return Grouping(column, names, of_row, classes, _members(labels, of_row, len(classes)))
+
+
+def linked_groups(rows: pa.Table, grouping: Grouping) -> Grouping:
+    """The groups with those joined that share a flow, so that no flow need be cut.
+
+    The hosts of one flow may take turns as its initiator. A joined group has the name of its first.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    if "flow" not in NESTED[grouping.column][1:]:
+        return grouping
+    flows = group_names(rows, "flow")[1] + len(grouping.names)
+    size = int(flows.max(initial=len(grouping.names) - 1)) + 1
+    links = coo_array((np.ones(len(flows), bool), (grouping.of_row, flows)), shape=(size, size))
+    part = connected_components(links, directed=False)[1][: len(grouping.names)]
+    _, first, joined = np.unique(part, return_index=True, return_inverse=True)
+    rank = ranks(np.argsort(first))  # joined groups in the order of their first names
+    of_row = rank[joined][grouping.of_row]
+    _, labels = text_codes(rows, "label")
+    return replace(
+        grouping,
+        names=[grouping.names[place] for place in np.sort(first)],
+        of_row=of_row,
+        members=_members(labels, of_row, len(grouping.classes)),
+    )
+
+
+def _members(labels: Codes, of_row: Codes, classes: int) -> list[Codes]:
+    width = int(of_row.max(initial=0)) + 1
+    pairs = np.unique(labels * width + of_row)
+    bounds = np.searchsorted(pairs, np.arange(1, classes) * width)
+    return [part % width for part in np.split(pairs, bounds)]
 
 
 def time_order(rows: pa.Table, grouping: Grouping) -> Codes:
     """The rank of every group by the time of its first packet; equal times rank by group."""
-    if "first_seen_ns" not in rows.schema.names:
-        raise InputError(
-            "These rows carry no time, so they cannot be split by time.",
-            "Name the table's time column (columns.time), or split by row.",
-        )
-    first = np.full(len(grouping.names), np.iinfo(np.int64).max)
-    np.minimum.at(first, grouping.of_row, numbers(rows, "first_seen_ns"))
-    return ranks(np.argsort(first, kind="stable"))
+    return ranks(np.argsort(first_times(rows, grouping.of_row), kind="stable"))
+
+
+def calendar_order(grouping: Grouping) -> Codes:
+    """The rank of every day: that of its name."""
+    return np.arange(len(grouping.names))
+
+
+def calendar_strata(grouping: Grouping, share: float) -> tuple[list[Codes], float, list[str]]:
+    """Days cut at one date for all classes, or at each class's own where no date serves all.
+
+    Returns the strata, the share of them that is test, and warnings. Of the dates that leave
+    every class on both sides, the one that is nearest to the wanted share.
+    """
+    count = len(grouping.names)
+    dates = [
+        held
+        for held in range(1, count)
+        if all(days[0] < count - held <= days[-1] for days in grouping.members)
+    ]
+    if dates:
+        wanted = share_of(count, share)
+        held = min(dates, key=lambda date: abs(date - wanted))
+        return [np.arange(count)], held / count, []
+    warning = "No single date has every class before and after it, so each class has a date of its "
+    return grouping.members, share, [warning + "own: a day on test may be older than one learned."]
 
 
 def time_strata(rows: pa.Table, grouping: Grouping) -> tuple[list[Codes], list[str]]:
@@ -64,8 +106,7 @@ def time_strata(rows: pa.Table, grouping: Grouping) -> tuple[list[Codes], list[s
     do not compare; a class that has them among others falls into one stratum for each capture.
     """
     names, capture = text_codes(rows, "capture")
-    first = np.full(len(names), np.iinfo(np.int64).max)
-    np.minimum.at(first, capture, numbers(rows, "first_seen_ns"))
+    first = first_times(rows, capture)
     capture_of = np.zeros(len(grouping.names), np.int64)
     capture_of[grouping.of_row] = capture
     strata, mixed = [], []

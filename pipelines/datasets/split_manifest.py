@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipelines.datasets.keys import Codes, column_codes, numbers, text_codes
+from pipelines.datasets.group_names import NESTED, Group, group_names
+from pipelines.datasets.keys import Codes, numbers, text_codes
 from pipelines.errors import InputError, NetloopError
 from pipelines.store.files import write_atomic
 
@@ -36,12 +37,16 @@ class Proof(BaseModel):
 
 
 class SplitManifest(BaseModel):
-    """Everything about a split but the rows themselves; JSON."""
+    """Everything about a split but the rows themselves; JSON.
+
+    Groups are listed by their names, addresses as they are: the manifest lies where the captures
+    lie, and a person must be able to look a host up in it. Do not publish it unread.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    by: str = Field(description="time, capture, flow, row or fixed")
-    group: Literal["flow", "capture"] = Field(description="The column that names the split group")
+    by: str = Field(description="time, flow, capture, host, day, site, row or fixed")
+    group: Group = Field(description="The split group: flow, capture, host, day or site")
     test: float | None = Field(description="Share of each class's groups; None for a fixed test")
     validation: float = Field(description="Share of each class's train groups")
     seed: int
@@ -83,12 +88,13 @@ class Split:
                 "The split was drawn for other rows, or for the same rows in another order.",
                 "Draw the split again on this dataset.",
             )
-        straddling = groups_on_two_sides(column_codes(rows[self.document.group]), self.side)
-        if straddling:
-            raise NetloopError(
-                f"{straddling} {self.document.group} groups are on two sides of the split.",
-                "A score on it would mean nothing: draw the split again.",
-            )
+        for group in NESTED[self.document.group]:
+            straddling = groups_on_two_sides(group_names(rows, group)[1], self.side)
+            if straddling:
+                raise NetloopError(
+                    f"{straddling} {group} groups are on two sides of the split.",
+                    "A score on it would mean nothing: draw the split again.",
+                )
 
     def save(self, folder: Path) -> None:
         """Write ``manifest.json`` and ``sides.npy`` into an existing folder."""

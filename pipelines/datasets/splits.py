@@ -11,10 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.datasets.group_names import group_of_split
 from pipelines.datasets.groups import (
     Grouping,
+    calendar_order,
+    calendar_strata,
     group_rows,
     last_share,
+    linked_groups,
     named,
     shuffled,
     time_order,
@@ -34,7 +38,7 @@ from pipelines.datasets.split_manifest import (
 from pipelines.errors import InputError
 from pipelines.words import counted
 
-By = Literal["time", "capture", "flow", "row"]
+By = Literal["time", "capture", "flow", "row", "host", "day", "site"]
 WAYS: tuple[By, ...] = get_args(By)
 TRAIN, VALIDATION, TEST = range(len(SIDES))
 VALIDATION_SHARE = 0.2
@@ -49,27 +53,24 @@ def make_split(
 ) -> Split:
     """Draw a split.
 
-    ``by``: ``time`` tests on the latest flows of each class, ``capture`` on whole captures,
-    ``flow`` on flows drawn with ``seed``; ``row`` is the same for tables, whose column ``flow``
-    names equal records. ``test`` is a share of each class's groups, ``validation`` a share of the
-    groups left to train.
+    ``by``: ``time`` tests on the latest flows of each class, ``flow`` on flows drawn with
+    ``seed``; ``row`` is the same for tables, whose column ``flow`` names equal records.
+    ``capture``, ``host`` and ``site`` test on whole ones of each class, ``day`` on the latest
+    UTC days. ``test`` is a share of each class's groups, ``validation`` a share of the groups
+    left to train.
 
-    Raises InputError for a share outside its range, rows without times, a class in one capture
-    only, or classes so small that nothing is left to test.
+    Raises InputError for a share outside its range, rows that do not say what their group is, a
+    class in one group only, or classes so small that nothing is left to test.
     """
     check_shares(test, validation)
     if by not in WAYS:
         raise InputError(f"{by!r} is no way to split.", f"There are: {', '.join(WAYS)}.")
-    grouping = group_rows(rows, "capture" if by == "capture" else "flow")
-    if by == "capture":
-        refuse_single_captures(grouping)
-    warnings: list[str] = []
-    if by == "time":
-        order = time_order(rows, grouping)
-        strata, warnings = time_strata(rows, grouping)
-    else:
-        order, strata = shuffled(len(grouping.names), seed), grouping.members
-    on_test = last_share(order, strata, test)
+    grouping = group_rows(rows, group_of_split(by))
+    drawn = linked_groups(rows, grouping)
+    if grouping.column != "flow":
+        refuse_single_groups(grouping, drawn)
+    order, strata, share, warnings = _order(rows, drawn, by, test, seed)
+    on_test = last_share(order, strata, share)
     side = np.where(on_test, np.int8(TEST), np.int8(TRAIN))
     side = with_validation(side, order, strata, validation)
     if not on_test.any():
@@ -77,7 +78,19 @@ def make_split(
             f"No class has two {group_word(by, grouping)}s, so nothing can be held out for test.",
             "Give more captures, or a separate test source.",
         )
-    return finish(rows, grouping, side[grouping.of_row], by, test, validation, seed, warnings)
+    return finish(rows, grouping, side[drawn.of_row], by, test, validation, seed, warnings)
+
+
+def _order(
+    rows: pa.Table, drawn: Grouping, by: By, test: float, seed: int
+) -> tuple[Codes, list[Codes], float, list[str]]:
+    """The rank of every group, the strata of which the last share is held out, and that share."""
+    if by == "time":
+        strata, warnings = time_strata(rows, drawn)
+        return time_order(rows, drawn), strata, test, warnings
+    if by == "day":
+        return calendar_order(drawn), *calendar_strata(drawn, test)
+    return shuffled(len(drawn.names), seed), drawn.members, test, []
 
 
 def sample_draws(
@@ -123,19 +136,35 @@ def with_validation(
     return np.where(last_share(rank, left, share), np.int8(VALIDATION), side)
 
 
-def refuse_single_captures(grouping: Grouping) -> None:
-    """Raise InputError if a class lives in one capture: it cannot be both learned and tested."""
+def refuse_single_groups(grouping: Grouping, drawn: Grouping) -> None:
+    """Raise InputError if a class lives in one group: it cannot be both learned and tested.
+
+    ``drawn``: the groups with those joined that share flows.
+    """
+    word = grouping.column
     single = [
-        name
-        for name, groups in zip(grouping.classes, grouping.members, strict=True)
-        if len(groups) < 2
-    ]
-    if single:
-        raise InputError(
-            f"{len(single)} of {counted(len(grouping.classes), 'class', 'classes')} cannot be "
-            f"split by capture, having one capture only: {named(single)}.",
-            "Split by time or flow, add captures of these classes, or leave them out.",
+        (name, groups)
+        for name, groups, joined in zip(
+            grouping.classes, grouping.members, drawn.members, strict=True
         )
+        if len(joined) < 2
+    ]
+    if not single:
+        return
+    names = named([f"{name} ({_seen_on(grouping, groups)})" for name, groups in single])
+    raise InputError(
+        f"{len(single)} of {counted(len(grouping.classes), 'class', 'classes')} cannot be split by "
+        f"{word}, each seen on one {word} only: {names}.",
+        f"Add {word}s of these classes, leave them out, or split by something less strict "
+        "(flow, or time).",
+    )
+
+
+def _seen_on(grouping: Grouping, groups: Codes) -> str:
+    if len(groups) == 1:
+        name: str = grouping.names[groups[0]]
+        return name
+    return f"{len(groups)} {grouping.column}s that share flows"
 
 
 def finish(

@@ -8,6 +8,7 @@ from agents.planners.rules.notes import read_note
 from agents.planners.rules.plans import RULES, param, step, summarised, with_params
 from agents.state import Feedback
 from pipelines.datasets.fields import DEFAULT_MASKS
+from pipelines.datasets.group_names import group_of_split
 
 
 def propose(evidence: Evidence) -> Plan:
@@ -74,7 +75,7 @@ def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
 
 def _split_by(plan: Plan, by: str, why: str) -> Plan:
     """Another way of splitting, and with it another group that a class needs two of."""
-    group = "capture" if by == "capture" else "flow"
+    group = group_of_split(by)
     plan = with_params(plan, "clean_rows", group=(group, "a class needs two of them to be tested"))
     return with_params(plan, "split_rows", by=(by, why))
 

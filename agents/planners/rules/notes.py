@@ -76,7 +76,7 @@ def read_note(note: str) -> Wishes:
         epochs=_integer(r"(\d+) epochs", text),
         split_by=_first(
             r"(?:split|separate|divide|hold out)\w* (?:it |them )?(?:by|on) "
-            r"(time|capture|flow|row)s?",
+            r"(time|capture|flow|row|host|day|site)s?",
             text,
         ),
         test_share=_test_share(text),
