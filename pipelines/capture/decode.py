@@ -1,14 +1,12 @@
 """From a capture to batches of decoded packets."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from pipelines.capture.batch import PacketBatch, undecoded
 from pipelines.capture.frames import Frames
-from pipelines.capture.framing import read_frames
+from pipelines.capture.framing import Capture, read_files
 from pipelines.capture.health import CaptureHealth
 from pipelines.capture.link import NOT_CAPTURED, UNSUPPORTED, Types, decode_link
 from pipelines.capture.network import MALFORMED, decode_network
@@ -18,20 +16,22 @@ from pipelines.progress import Progress, silent
 
 
 def read_batches(
-    capture: str | Path | BinaryIO,
+    capture: Capture,
     health: CaptureHealth,
     *,
     piece_bytes: int = PIECE_BYTES,
     progress: Progress = silent,
 ) -> Iterator[PacketBatch]:
-    """Packets of a pcap or pcapng capture, plain or gzip, in file order and in bounded memory.
+    """Packets of a pcap or pcapng capture, plain or compressed, in file order and bounded memory.
 
-    ``capture`` is a path or an open binary stream, ``health`` is filled while it is read. Content
-    behind a valid file header never raises: what is corrupt is counted and named. Raises InputError
-    at the first batch if the capture cannot be read, is empty or is no capture.
+    ``capture`` is a path, an open binary stream, or the files of a rotating capture; ``health`` is
+    filled while it is read. Content behind a valid file header never raises: what is corrupt is
+    counted and named. A stream that has nothing yet gives empty batches. Raises InputError at the
+    first batch if the capture cannot be read, is empty or is no capture.
     """
-    for frames in read_frames(capture, health, piece_bytes=piece_bytes, progress=progress):
-        yield decode(frames, health)
+    files = read_files(capture, health, piece_bytes=piece_bytes, progress=progress)
+    for frames, file_health in files:
+        yield decode(frames, file_health)
 
 
 def decode(frames: Frames, health: CaptureHealth) -> PacketBatch:
@@ -51,7 +51,8 @@ def _count(batch: PacketBatch, types: Types, health: CaptureHealth) -> None:
     health.packets += len(batch)
     health.decoded += int(np.count_nonzero(batch.ip_version))
     health.truncated += int(np.count_nonzero(batch.captured_length < batch.wire_length))
-    health.add_times(int(batch.time_ns.min()), int(batch.time_ns.max()))
+    if len(batch):
+        health.add_times(int(batch.time_ns.min()), int(batch.time_ns.max()))
     for code, count in _counted(batch.link_type):
         health.link_types[code] = health.link_types.get(code, 0) + count
     skipped = batch.ip_version == 0

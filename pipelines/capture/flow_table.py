@@ -103,10 +103,17 @@ class FlowTable:
         number = flows["number"][run]
         return Update(ended_flows, runs.rows, keys.hash[order], number, backward, gap)
 
-    def expire(self) -> np.ndarray:
-        """End all flows that are open, in order of their first packets."""
-        slots = np.flatnonzero(self._is_open)
-        first = self._flows.view(self._record)["first_ns"][slots]
+    def expire(self, now_ns: int | None = None) -> np.ndarray:
+        """End all flows that are open, in order of their first packets.
+
+        With ``now_ns``, the time at a live source, only those that have been idle for too long.
+        """
+        flows = self._flows.view(self._record)
+        is_over = self._is_open
+        if now_ns is not None:
+            is_over = is_over & (now_ns - flows["previous_ns"] >= self._idle)
+        slots = np.flatnonzero(is_over)
+        first = flows["first_ns"][slots]
         return self._remove(slots[np.argsort(first, kind="stable")]).view(self._record)
 
     def _in_order(self, flows: np.ndarray) -> np.ndarray:

@@ -1,14 +1,15 @@
 """From a capture to tables of flow rows or packet rows."""
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import BinaryIO
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
+from pipelines.capture.batch import PacketBatch
+from pipelines.capture.clock import PacketClock
 from pipelines.capture.decode import read_batches
 from pipelines.capture.flow_rows import flow_rows, packet_rows
 from pipelines.capture.flow_table import FlowTable
+from pipelines.capture.framing import Capture
 from pipelines.capture.health import CaptureHealth
 from pipelines.capture.settings import FlowSettings
 from pipelines.capture.source import PIECE_BYTES
@@ -18,7 +19,7 @@ DEFAULTS = FlowSettings()
 
 
 def read_flows(
-    capture: str | Path | BinaryIO,
+    capture: Capture,
     settings: FlowSettings = DEFAULTS,
     *,
     health: CaptureHealth | None = None,
@@ -32,9 +33,24 @@ def read_flows(
     first table if the capture cannot be read, is empty or is no capture.
     """
     health = CaptureHealth() if health is None else health
-    table = FlowTable(settings)
-    for batch in read_batches(capture, health, piece_bytes=piece_bytes, progress=progress):
-        ended = table.update(batch).ended
+    batches = read_batches(capture, health, piece_bytes=piece_bytes, progress=progress)
+    return flow_tables(batches, settings, health)
+
+
+def flow_tables(
+    batches: Iterable[PacketBatch], settings: FlowSettings, health: CaptureHealth
+) -> Iterator[pa.Table]:
+    """The flows of packets that come from anywhere, as ``read_flows`` gives them.
+
+    An empty batch says that time has passed at a live source, which may end flows too.
+    """
+    table, clock = FlowTable(settings), PacketClock()
+    for batch in batches:
+        if len(batch):
+            clock.add(batch)
+            ended = table.update(batch).ended
+        else:
+            ended = table.expire(clock.now_ns())
         health.ended_early = table.ended_early
         if len(ended):
             yield flow_rows(ended, settings)
@@ -44,7 +60,7 @@ def read_flows(
 
 
 def read_packet_rows(
-    capture: str | Path | BinaryIO,
+    capture: Capture,
     settings: FlowSettings = DEFAULTS,
     *,
     health: CaptureHealth | None = None,
@@ -58,8 +74,16 @@ def read_packet_rows(
     flow table knows of it.
     """
     health = CaptureHealth() if health is None else health
+    batches = read_batches(capture, health, piece_bytes=piece_bytes, progress=progress)
+    return packet_tables(batches, settings, health)
+
+
+def packet_tables(
+    batches: Iterable[PacketBatch], settings: FlowSettings, health: CaptureHealth
+) -> Iterator[pa.Table]:
+    """The rows of packets that come from anywhere, as ``read_packet_rows`` gives them."""
     table = FlowTable(settings)
-    for batch in read_batches(capture, health, piece_bytes=piece_bytes, progress=progress):
+    for batch in batches:
         update = table.update(batch)
         health.ended_early = table.ended_early
         if len(update.rows):

@@ -1,11 +1,9 @@
 """Framing: from the bytes of a capture file to the packets in it, whatever the file format."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
-
-import numpy as np
+from typing import BinaryIO, TypeAlias
 
 from pipelines.capture.frames import Framer, Frames
 from pipelines.capture.health import CaptureHealth
@@ -18,6 +16,41 @@ from pipelines.progress import Progress, silent
 # What it takes to tell the file formats apart, and to know that a pcap file's header is whole.
 HEAD_BYTES = 24
 
+# A file, an open binary stream, or the files of a rotating capture in their order.
+Capture: TypeAlias = str | Path | BinaryIO | Sequence[Path]
+
+
+def read_files(
+    capture: Capture,
+    health: CaptureHealth,
+    *,
+    piece_bytes: int = PIECE_BYTES,
+    progress: Progress = silent,
+) -> Iterator[tuple[Frames, CaptureHealth]]:
+    """Packets of a capture in one or several files, each time with the health of their file.
+
+    Several files are one stream of packets; ``health`` then gets the record of each and their sum.
+    One that cannot be read, is empty or is no capture is passed over: it is corrupt at byte 0.
+    Raises InputError as ``read_frames`` does, for several files if none of them is a capture.
+    """
+    if not isinstance(capture, Sequence) or isinstance(capture, str):
+        for frames in read_frames(capture, health, piece_bytes=piece_bytes, progress=progress):
+            yield frames, health
+        return
+    health.file = health.file or capture[0].name
+    for done, path in enumerate(capture, 1):
+        part = CaptureHealth(path.name)
+        try:
+            for frames in read_frames(path, part, piece_bytes=piece_bytes):
+                yield frames, part
+        except InputError as error:
+            part.add_corrupt(0, error.message)
+            if done == len(capture) and not any(file.format for file in health.files):
+                raise
+        finally:
+            health.add_file(part)
+        progress(f"reading {health.file}", done, len(capture), "files")
+
 
 def read_frames(
     capture: str | Path | BinaryIO,
@@ -28,27 +61,28 @@ def read_frames(
 ) -> Iterator[Frames]:
     """Packets of a capture in file order, a piece of the file at a time.
 
+    A stream that has nothing yet, as its ``readinto`` says by None, gives frames without packets.
+
     Corrupt records go into ``health``; what came before them is kept. Raises InputError if the
     capture cannot be opened, is empty, or is neither pcap nor pcapng.
     """
     with _opened(capture) as (name, stream, total):
         health.file = health.file or name
         source = Source(stream)
-        size = max(piece_bytes, HEAD_BYTES)
-        piece = source.next_piece(np.empty(0, np.uint8), 0, size, least=HEAD_BYTES)
+        piece = source.first_piece(max(piece_bytes, HEAD_BYTES), HEAD_BYTES)
         framer = _framer(name, source, piece, health)
         while True:
             frames, used = framer.frames(piece)
             health.bytes = source.position
             progress(f"reading {name}", source.position, total, "bytes")
-            if len(frames.start):
+            if len(frames.start) or source.is_waiting:
                 yield frames
             rest = piece.buffer[used : piece.end]
             if framer.stopped:
                 return
             # A record longer than a piece: twice as much each time, so that the work stays linear.
             piece = source.next_piece(rest, piece.offset + used, max(piece_bytes, len(rest)))
-            if piece.end == len(rest):
+            if piece.end == len(rest) and not source.is_waiting:
                 break
         if source.error or len(rest):
             health.add_corrupt(piece.offset, source.error or "the file ends inside a record")
@@ -58,7 +92,8 @@ def _framer(name: str, source: Source, piece: Piece, health: CaptureHealth) -> F
     head = piece.buffer[: min(piece.end, HEAD_BYTES)].tobytes()
     for framer in (PcapFramer, PcapngFramer):
         if framer.recognises(head):
-            health.format = framer.name + (" in gzip" if source.is_gzip else "")
+            packed = source.compression
+            health.format = framer.name + (f" in {packed.name}" if packed else "")
             return framer(head, health)
     if source.error:
         raise InputError(f"{name}: {source.error}.", "Copy the capture again.")
@@ -66,7 +101,7 @@ def _framer(name: str, source: Source, piece: Piece, health: CaptureHealth) -> F
         raise InputError(f"{name} is empty.", "Give a pcap or pcapng file that holds packets.")
     raise InputError(
         f"{name} is no capture: it begins with {head[:4].hex(' ')}.",
-        "Give a pcap or pcapng file (plain or gzip).",
+        "Give a pcap or pcapng file, plain or compressed (gzip, zstd, bzip2, xz).",
     )
 
 

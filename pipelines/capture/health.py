@@ -28,7 +28,9 @@ class CaptureHealth:
     sum of ``skipped``. ``truncated`` counts packets of which fewer bytes were captured than were on
     the wire; they are decoded as far as they go. ``bytes`` is the size of the file as read. Times
     are nanoseconds since 1970, None without packets. ``link_types`` counts packets by link type.
-    ``ended_early`` counts flows that ended because more were open than the flow table holds.
+    ``ended_early`` counts flows that ended because more were open than the flow table holds,
+    ``dropped`` packets of a live interface that came faster than they were read. A capture in
+    several files has their records in ``files``; what they count adds up in its own.
     """
 
     file: str = ""
@@ -44,6 +46,24 @@ class CaptureHealth:
     last_ns: int | None = None
     link_types: dict[int, int] = field(default_factory=dict)
     ended_early: int = 0
+    dropped: int = 0
+    files: list["CaptureHealth"] = field(default_factory=list)
+
+    def add_file(self, part: "CaptureHealth") -> None:
+        """Add the record of one of the files that this capture lies in."""
+        self.files.append(part)
+        self.format = self.format or part.format
+        for name in ("bytes", "packets", "decoded", "truncated"):
+            setattr(self, name, getattr(self, name) + getattr(part, name))
+        for reason, count in part.skipped.items():
+            self.add_skipped(reason, count)
+        for record in part.corrupt_records:
+            self.add_corrupt(record.offset, f"{part.file}: {record.reason}")
+        self.corrupt += part.corrupt - len(part.corrupt_records)
+        if part.first_ns is not None and part.last_ns is not None:
+            self.add_times(part.first_ns, part.last_ns)
+        for code, count in part.link_types.items():
+            self.link_types[code] = self.link_types.get(code, 0) + count
 
     def add_corrupt(self, offset: int, reason: str) -> None:
         """Count a corrupt record at byte ``offset``; the first hundred are named."""
@@ -75,4 +95,5 @@ class CaptureHealth:
         """The record as JSON values; link types become strings, as JSON keys are."""
         record = asdict(self)
         record["link_types"] = {str(code): count for code, count in self.link_types.items()}
+        record["files"] = [part.to_json() for part in self.files]
         return record

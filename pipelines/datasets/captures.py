@@ -1,8 +1,6 @@
 """Labelled captures: a file or a folder of them, read into rows of the data contract."""
 
-import gzip
 import os
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -12,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.capture import CaptureHealth, FlowSettings, read_flows, read_packet_rows
-from pipelines.capture.source import GZIP_MAGIC
+from pipelines.capture.compression import first_bytes
 from pipelines.datasets.description import (
     ClassFiles,
     LoadedSource,
@@ -118,15 +116,7 @@ def named_like_capture(path: Path) -> bool:
 
 def has_magic(path: Path) -> bool:
     """Whether a file, decompressed if need be, begins like a capture. Raises OSError."""
-    with path.open("rb") as file:
-        start = file.read(4)
-    if start.startswith(GZIP_MAGIC):
-        try:
-            with gzip.open(path) as file:
-                start = file.read(4)
-        except (OSError, EOFError, zlib.error):
-            return False
-    return start in MAGIC
+    return first_bytes(path, 4) in MAGIC
 
 
 def describe_captures(source: CaptureSource, label: str | None) -> SourceDescription:

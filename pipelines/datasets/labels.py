@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from pipelines.capture.compression import SUFFIXES
 from pipelines.datasets.groups import named
 from pipelines.errors import InputError
 from pipelines.words import counted
 
 MANIFEST_NAME = "labels.csv"
-COMPRESSED = {".gz"}
+COMPRESSED = SUFFIXES
 CAPTURE_SUFFIXES = {".pcap", ".pcapng", ".cap", ".dmp"}
 
 

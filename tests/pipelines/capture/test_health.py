@@ -24,6 +24,8 @@ def test_it_is_json(make):
         "last_ns": 5_000,
         "link_types": {"1": 1},
         "ended_early": 0,
+        "dropped": 0,
+        "files": [],
     }
 
 
