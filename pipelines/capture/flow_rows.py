@@ -1,16 +1,23 @@
 """Flow and packet rows as Arrow tables: every column, its type and its field group."""
 
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from pipelines.capture.batch import PacketBatch
+from pipelines.capture.conversations import read_packets
 from pipelines.capture.flow_state import FIRST_PACKET, LONGEST, payload_slots
 from pipelines.capture.flow_table import Update
 from pipelines.capture.moments import joined, statistics
 from pipelines.capture.settings import FlowSettings
 from pipelines.datasets.fields import SPLIT, field
+from pipelines.protocols.columns import protocol_arrays, protocol_fields
+
+# What each row's packets say, None for nothing known (docs/protocols.md).
+Said = Sequence[Mapping[str, Any] | None]
 
 WAYS = ("bidirectional", "src2dst", "dst2src")
 STATISTICS = ("min", "mean", "stddev", "max")
@@ -68,31 +75,39 @@ def _packet_fields(packets: int, payloads: int, payload_bytes: int) -> list[pa.F
 
 @cache
 def flow_schema(settings: FlowSettings) -> pa.Schema:
-    """The schema of flow rows: identity, statistics, first packets and payload."""
+    """The schema of flow rows: identity, statistics, first packets, payload, protocols if asked."""
     first = _packet_fields(settings.first_packets, settings.payload_packets, settings.payload_bytes)
-    return pa.schema([*_identity_fields(), *_statistic_fields(), *first])
+    said = protocol_fields() if settings.protocols else []
+    return pa.schema([*_identity_fields(), *_statistic_fields(), *first, *said])
 
 
 @cache
 def packet_schema(settings: FlowSettings) -> pa.Schema:
     """The schema of packet rows: a flow row without statistics that keeps one packet."""
-    return pa.schema([*_identity_fields(), *_packet_fields(1, 1, settings.payload_bytes)])
+    said = protocol_fields() if settings.protocols else []
+    return pa.schema([*_identity_fields(), *_packet_fields(1, 1, settings.payload_bytes), *said])
 
 
-def flow_rows(flows: np.ndarray, settings: FlowSettings) -> pa.Table:
-    """Flow records (``flow_state.flow_record``) as a table of flow rows."""
+def flow_rows(flows: np.ndarray, settings: FlowSettings, said: Said | None = None) -> pa.Table:
+    """Flow records (``flow_state.flow_record``) as a table of flow rows.
+
+    ``said`` is what each flow says (``Conversations.take``), for ``settings.protocols``.
+    """
     columns = {name: flows[name] for name in (*FIRST_PACKET, "flow", *_PACKET_COLUMNS)}
     columns |= {"first_seen_ns": flows["first_ns"], "last_seen_ns": flows["last_ns"]}
     columns |= {f"{way}_ttl": flows["ttl"][:, i] for i, way in enumerate(WAYS[1:])}
     columns |= flow_statistics(flows)
-    return as_table(columns, flow_schema(settings))
+    return _with_protocols(columns, flow_schema(settings), said)
 
 
 _PACKET_COLUMNS = ("packet_length", "packet_gap_us", "packet_flags", "payload_length", "payload")
 
 
 def packet_rows(batch: PacketBatch, update: Update, settings: FlowSettings) -> pa.Table:
-    """The packets of a batch that have an IP header as a table of packet rows, in file order."""
+    """The packets of a batch that have an IP header as a table of packet rows, in file order.
+
+    For ``settings.protocols`` each has the columns of what it says by itself.
+    """
     order = np.argsort(update.rows)
     rows, backward = update.rows[order], update.backward[order]
     columns = {name: getattr(batch, name)[rows] for name in FIRST_PACKET}
@@ -107,7 +122,21 @@ def packet_rows(batch: PacketBatch, update: Update, settings: FlowSettings) -> p
     columns["payload_length"], columns["payload"] = payload_slots(
         batch, rows, settings.payload_bytes
     )
-    return as_table(columns, packet_schema(settings))
+    said = read_packets(batch, rows) if settings.protocols else None
+    return _with_protocols(columns, packet_schema(settings), said)
+
+
+def _with_protocols(
+    columns: dict[str, np.ndarray], schema: pa.Schema, said: Said | None
+) -> pa.Table:
+    """The columns as a table of ``schema``, with those of protocols where it has them."""
+    rows = len(next(iter(columns.values())))
+    plain = [column for column in schema if column.name in columns]
+    table = as_table(columns, pa.schema(plain))
+    if len(plain) == len(schema):
+        return table
+    spoken = protocol_arrays(said or [None] * rows)
+    return pa.Table.from_arrays([*table.columns, *spoken.values()], schema=schema)
 
 
 def flow_statistics(flows: np.ndarray) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from pipelines.capture.batch import PacketBatch
 from pipelines.capture.clock import PacketClock
+from pipelines.capture.conversations import Conversations
 from pipelines.capture.decode import read_batches
 from pipelines.capture.flow_rows import flow_rows, packet_rows
 from pipelines.capture.flow_table import FlowTable
@@ -44,19 +45,22 @@ def flow_tables(
 
     An empty batch says that time has passed at a live source, which may end flows too.
     """
-    table, clock = FlowTable(settings), PacketClock()
+    table, clock, said = FlowTable(settings), PacketClock(), Conversations()
     for batch in batches:
         if len(batch):
             clock.add(batch)
-            ended = table.update(batch).ended
+            update = table.update(batch)
+            ended = update.ended
+            if settings.protocols:
+                said.add(batch, update)
         else:
             ended = table.expire(clock.now_ns())
         health.ended_early = table.ended_early
         if len(ended):
-            yield flow_rows(ended, settings)
+            yield flow_rows(ended, settings, said.take(ended["number"]))
     ended = table.expire()
     if len(ended):
-        yield flow_rows(ended, settings)
+        yield flow_rows(ended, settings, said.take(ended["number"]))
 
 
 def read_packet_rows(

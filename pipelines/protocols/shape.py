@@ -1,0 +1,27 @@
+"""The shape of a text rather than its words: length, entropy, digits."""
+
+import math
+from collections import Counter
+
+LONGEST_TEXT = 512
+
+
+def as_text(data: bytes) -> str:
+    """Bytes of a protocol's text field, at most 512; what is no UTF-8 is spelled out."""
+    return data[:LONGEST_TEXT].decode("utf-8", "backslashreplace")
+
+
+def entropy(text: str) -> float:
+    """Shannon entropy of the characters in bits a character; 0 for an empty text."""
+    counts = Counter(text).values()
+    return max(0.0, -sum(n / len(text) * math.log2(n / len(text)) for n in counts))
+
+
+def digit_share(text: str) -> float:
+    """Share of the characters that are ASCII digits; 0 for an empty text."""
+    return sum(character in "0123456789" for character in text) / max(len(text), 1)
+
+
+def hex_words(numbers: list[int], digits: int = 4) -> str:
+    """Numbers as hexadecimal words with blanks between them."""
+    return " ".join(f"{number:0{digits}x}" for number in numbers)
