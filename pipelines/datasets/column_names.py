@@ -44,6 +44,11 @@ KNOWN_GROUPS: dict[str, tuple[str, ...]] = {
     "ttl": ("ttl", "sttl", "dttl", "ct_state_ttl", "min_ttl", "max_ttl"),
     "seq_ack": ("stcpb", "dtcpb", "tcp_seq", "tcp_ack"),
 }
+# Who began a flow, under the names that the same tools give it.
+HOST_NAMES = (
+    *("id_orig_h", "src_ip", "source_ip", "srcip", "saddr", "src_addr", "ip_src", "srcaddr"),
+    *("ipv4_src_addr", "sourceip"),
+)
 GROUP_OF = {name: group for group, names in KNOWN_GROUPS.items() for name in names}
 
 

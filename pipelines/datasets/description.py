@@ -51,6 +51,7 @@ class SourceDescription(BaseModel):
     columns: list[ColumnDescription] = Field(default_factory=list, description="Tables only")
     label_choices: list[str] = Field(default_factory=list)
     preset: str | None = None
+    notes: list[str] = Field(default_factory=list, description="Known faults, and what is mended")
     warnings: list[str] = Field(default_factory=list)
 
 
@@ -63,6 +64,12 @@ class ColumnMap(BaseModel):
     drop: list[str] = Field(default_factory=list, description="Columns to leave out")
     time: str | None = Field(
         default=None, description="When a row was seen: epoch numbers or ISO 8601"
+    )
+    host: str | None = Field(default=None, description="Who began a row: splits by host go by it")
+    site: str | None = Field(default=None, description="Where a row was seen")
+    texts: list[str] = Field(default_factory=list, description="Columns of free text")
+    where: dict[str, str] = Field(
+        default_factory=dict, description="Column -> pattern (* and ?) that rows must match"
     )
     groups: dict[str, str] = Field(default_factory=dict, description="Column -> field group")
     classes: dict[str, str] = Field(default_factory=dict, description="Class -> its new name")

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.datasets import nsl_kdd
-from pipelines.datasets.column_names import known_group, likely_label
-from pipelines.datasets.csv_files import CsvFile, find_csv, typed
+from pipelines.datasets.column_names import likely_label
+from pipelines.datasets.csv_files import typed
 from pipelines.datasets.description import (
     ColumnDescription,
     ColumnMap,
@@ -16,30 +16,42 @@ from pipelines.datasets.description import (
     SourceFile,
     no_such_column,
 )
-from pipelines.datasets.fields import COLUMN, LABEL
+from pipelines.datasets.fields import LABEL
 from pipelines.datasets.groups import named
+from pipelines.datasets.loaders.base import Loader
+from pipelines.datasets.loaders.delimited import DELIMITED
+from pipelines.datasets.loaders.registry import recognise
+from pipelines.datasets.table_files import TableFile, below
 from pipelines.errors import InputError
 
 
 @dataclass(frozen=True)
 class TableSource:
-    """The files of a source that hold one table, and what else lies there."""
+    """The files of a source that hold one table, how they are read, and what else lies there."""
 
     root: Path
-    files: list[CsvFile]
+    loader: Loader
+    files: list[TableFile]
     warnings: list[str]
 
     @property
     def preset(self) -> str | None:
-        """The headerless layout that the files have, if any."""
-        return self.files[0].preset
+        """The known layout that the files have, if any."""
+        return None if self.loader is DELIMITED else self.loader.name
+
+    @cached_property
+    def sample(self) -> pa.Table:
+        """The first rows, mended: texts under safe names."""
+        return self.loader.mend(self.loader.sample(self.files[0]))
 
     @property
     def originals(self) -> dict[str, str]:
-        """Safe column name -> name in the file."""
-        return dict(zip(self.files[0].names, self.files[0].header, strict=True))
+        """Safe column name -> name in the file; a column that the loader made has its own."""
+        file = self.files[0]
+        header = dict(zip(file.names, file.header, strict=True))
+        return {name: header.get(name, name) for name in self.sample.column_names}
 
-    def relative(self, file: CsvFile) -> str:
+    def relative(self, file: TableFile) -> str:
         """The path of a file relative to the source, as text that can be printed."""
         path = file.path.name if file.path == self.root else file.path.relative_to(self.root)
         return str(path).encode("utf-8", "backslashreplace").decode()
@@ -51,22 +63,30 @@ def find_table(root: Path) -> TableSource | None:
     Of files with different columns the ones that hold the most bytes are the table; a known layout
     comes first, because its helper files are tables too.
     """
-    by_header: dict[tuple[str, ...], list[CsvFile]] = {}
-    for file in find_csv(root):
-        by_header.setdefault(file.header, []).append(file)
-    if not by_header:
+    kinds: dict[tuple[Loader, tuple[str, ...]], list[TableFile]] = {}
+    for path in [root] if root.is_file() else below(root):
+        if found := recognise(path):
+            loader, file = found
+            kinds.setdefault((loader, file.header if loader.same_header else ()), []).append(file)
+    if not kinds:
         return None
-    tables = sorted(
-        by_header.values(),
-        key=lambda files: (files[0].preset is None, -sum(file.bytes for file in files)),
-    )
-    source = TableSource(root, tables[0], [])
+    best, *others = sorted(kinds, key=lambda kind: precedence(kind[0], kinds[kind]))
+    source = TableSource(root, best[0], kinds[best], [])
     source.warnings.extend(
         f"{source.relative(file)} has other columns and was left out."
-        for files in tables[1:]
-        for file in files
+        for kind in others
+        for file in kinds[kind]
     )
     return source
+
+
+def precedence(loader: Loader, files: list[TableFile]) -> tuple[bool, bool, int]:
+    """What sorts the likeliest table of a folder first."""
+    return (
+        loader is DELIMITED,
+        not any(file.is_main for file in files),
+        -sum(file.bytes for file in files),
+    )
 
 
 def describe_table(source: TableSource, label: str | None, columns: ColumnMap) -> SourceDescription:
@@ -82,6 +102,7 @@ def describe_table(source: TableSource, label: str | None, columns: ColumnMap) -
         columns=describe_columns(source, columns, chosen),
         label_choices=label_choices(source),
         preset=source.preset,
+        notes=list(source.loader.faults),
         warnings=source.warnings,
     )
 
@@ -90,29 +111,25 @@ def describe_columns(
     source: TableSource, columns: ColumnMap, label: str
 ) -> list[ColumnDescription]:
     """Every column with its kind, judged by the first rows, and its field group."""
-    sample = source.files[0].sample
     groups = column_groups(source, columns, label)
-    described = []
-    for place, (name, original) in enumerate(source.originals.items()):
-        values = [row[place] for row in sample if place < len(row)]
-        number = pa.types.is_floating(typed(pa.chunked_array([values], pa.string())).type)
-        described.append(
-            ColumnDescription(
-                name=name,
-                original=original,
-                kind="number" if number else "text",
-                group=groups[name],
-            )
+    return [
+        ColumnDescription(
+            name=name,
+            original=original,
+            kind="number" if pa.types.is_floating(typed(source.sample[name]).type) else "text",
+            group=groups[name],
         )
-    return described
+        for name, original in source.originals.items()
+    ]
 
 
 def check_header(source: TableSource) -> None:
     """Raise InputError if the first row is data rather than names."""
-    numbers = [cell for cell in source.files[0].header if is_number(cell)]
+    file = source.files[0]
+    numbers = [cell for cell in file.header if is_number(cell)]
     if numbers:
         raise InputError(
-            f"{source.files[0].path} has no header: its first row holds {numbers[0]!r}.",
+            f"{file.path} has no header: its first row holds {numbers[0]!r}.",
             "Add a first row with the names of the columns.",
         )
 
@@ -127,17 +144,24 @@ def is_number(cell: str) -> bool:
 
 
 def label_choices(source: TableSource) -> list[str]:
-    """The columns that may hold the class: those of the preset, or all."""
-    return list(nsl_kdd.LABELS) if source.preset else list(source.originals)
+    """The columns that may hold the class: those of the loader, or all."""
+    return list(label_roles(source).values()) or list(source.originals)
+
+
+def label_roles(source: TableSource) -> dict[str, str]:
+    """Role -> label column of the loader, without those that this table lacks."""
+    there = source.sample.column_names
+    return {role: name for role, name in source.loader.labels.items() if name in there}
 
 
 def choose_label(source: TableSource, wanted: str | None) -> tuple[str, str]:
     """The label column and why it is that one."""
     choices = label_choices(source)
+    roles = label_roles(source)
     if wanted is not None:
-        return find_column(wanted, source, choices), "It was named."
-    if source.preset:
-        return choices[0], "The table has the layout of NSL-KDD: normal against attack."
+        return find_column(roles.get(wanted, wanted), source, choices), "It was named."
+    if roles:
+        return choices[0], f"The table has the layout of {source.loader.title}."
     likely = likely_label(choices)
     if likely is None:
         raise InputError(
@@ -158,15 +182,16 @@ def find_column(wanted: str, source: TableSource, choices: Sequence[str] | None 
     raise no_such_column(wanted, names)
 
 
+def first_there(names: Sequence[str], source: TableSource) -> str | None:
+    """The first of ``names``, in lower case, that the table has a column of."""
+    by_lower = {name.lower(): name for name in source.originals}
+    return next((by_lower[name] for name in names if name in by_lower), None)
+
+
 def column_groups(source: TableSource, columns: ColumnMap, label: str) -> dict[str, str]:
-    """The field group of every column: what the map says, else what its name is known for."""
-    groups = {name: known_group(name) for name in source.originals}
-    if source.preset:
-        groups = dict.fromkeys(groups, COLUMN) | dict.fromkeys(
-            [name for name in ("attack", "difficulty") if name in groups], LABEL
-        )
+    """The field group of every column: what the map says, else what the loader knows."""
+    groups = {name: source.loader.groups(name) for name in source.originals}
+    groups |= dict.fromkeys(label_roles(source).values(), LABEL)
     for wanted, group in columns.groups.items():
         groups[find_column(wanted, source)] = group
-    if label in groups:
-        groups[label] = LABEL
-    return groups
+    return groups | {label: LABEL}

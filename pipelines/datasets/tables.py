@@ -1,107 +1,179 @@
 """Tables of flow or packet records, read into rows of the data contract."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from fnmatch import translate
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.datasets import nsl_kdd
-from pipelines.datasets.csv_files import read_csv, typed
 from pipelines.datasets.description import ColumnMap, LoadedSource
 from pipelines.datasets.fields import DEFAULT_MASKS, LABEL, SPLIT, field
 from pipelines.datasets.keys import record_hash
+from pipelines.datasets.loaders.base import rename_values
 from pipelines.datasets.table_source import (
     TableSource,
     check_header,
     choose_label,
     column_groups,
     find_column,
+    first_there,
 )
+from pipelines.datasets.typed_columns import TypedColumns
 from pipelines.errors import InputError
 from pipelines.progress import Progress
 from pipelines.words import counted
 
 # Names of netloop's own columns; a table's column of such a name gets another.
-BOOKKEEPING = ("label", "capture", "flow", "first_seen_ns")
-# Two columns that ride along while a table is read. Safe column names hold no blank.
+BOOKKEEPING = ("label", "capture", "flow", "first_seen_ns", "host", "site")
+# Columns that ride along while a table is read. Safe column names hold no blank.
 CAPTURE = "its capture"
 CLASS = "its class"
-TIME_UNITS = ((1e17, 1), (1e14, 1_000), (1e11, 1_000_000), (0, 1_000_000_000))
-FIRST_NOT_COUNTED_NS = 2.0**63
-ZONE = r"(Z|[+-]\d\d(:?\d\d)?)$"
+HOST = "its host"
+SITE = "its site"
+MOMENT = "its moment"
+OWN = (CAPTURE, CLASS, HOST, SITE, MOMENT)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The columns of a table that mean something to netloop itself."""
+
+    label: str
+    moment: str | None
+    host: str | None
+    site: str | None
+
+    @classmethod
+    def find(cls, source: TableSource, label: str | None, columns: ColumnMap) -> "Roles":
+        """What the column map says, else what the loader knows. Raises InputError."""
+
+        def named(wanted: str | None) -> str | None:
+            return find_column(wanted, source) if wanted else None
+
+        loader = source.loader
+        return cls(
+            label=choose_label(source, label or columns.label)[0],
+            moment=named(columns.time) or first_there(loader.time, source),
+            host=named(columns.host) or first_there(loader.host, source),
+            site=named(columns.site),
+        )
 
 
 def load_table(
     source: TableSource, label: str | None, columns: ColumnMap, progress: Progress
 ) -> LoadedSource:
-    """Read every file of the table.
+    """Read every file of the table, a block at a time.
 
-    Raises InputError for a damaged file, an unknown column, or times that cannot be read.
+    Held in memory are 8 bytes a number and the texts, not the files. Raises InputError for a
+    damaged file, an unknown column, or times that cannot be read.
     """
     check_header(source)
-    chosen, _ = choose_label(source, label or columns.label)
+    roles = Roles.find(source, label, columns)
     warnings = list(source.warnings)
-    tables = []
+    held = TypedColumns(OWN)
+    nothing = source.sample.slice(0, 0)
+    held.add(with_own_columns(nothing, "", roles, columns, source))
+    for block in labelled_blocks(source, roles, columns, warnings, progress):
+        held.add(block)
+    if held.turned:  # numbers at first, words later: read again as texts
+        again = TypedColumns((*OWN, *held.turned))
+        for block in labelled_blocks(source, roles, columns, [], progress):
+            again.add(block.select([CLASS, *(n for n in held.turned if n in block.column_names)]))
+        held.replace(again)
+    return LoadedSource(build_rows(source, held.table(), columns, roles), warnings=warnings)
+
+
+def labelled_blocks(
+    source: TableSource,
+    roles: Roles,
+    columns: ColumnMap,
+    warnings: list[str],
+    progress: Progress,
+) -> Iterator[pa.Table]:
+    """Blocks of texts with ``OWN`` columns, without rows that have no class or do not match."""
+    dropped = missing = unmatched = 0
     for done, file in enumerate(source.files):
         progress("reading tables", done, len(source.files), "files")
-        table, notes = read_csv(file)
-        tables.append(table)
-        warnings.extend(notes)
+        for block, lost in source.loader.blocks(file, warnings):
+            dropped += lost
+            matching = where(block, source, columns)
+            unmatched += block.num_rows - matching.num_rows
+            owned = with_own_columns(matching, source.relative(file), roles, columns, source)
+            kept = owned.filter(pc.fill_null(pc.not_equal(owned[CLASS], ""), False))
+            missing += owned.num_rows - kept.num_rows
+            yield kept
     progress("reading tables", len(source.files), len(source.files), "files")
-    captures = [
-        pa.repeat(pa.scalar(source.relative(file)), table.num_rows)
-        for file, table in zip(source.files, tables, strict=True)
-    ]
-    table = pa.concat_tables(tables).append_column(CAPTURE, pa.chunked_array(captures))
-    if source.preset:
-        table = nsl_kdd.add_labels(table)
-    table = table.append_column(CLASS, class_names(table[chosen], columns))
-    labelled = table.filter(pc.fill_null(pc.not_equal(table[CLASS], ""), False))
-    if missing := table.num_rows - labelled.num_rows:
+    if dropped:
         warnings.append(
-            f"{counted(missing, 'row was', 'rows were')} left out, without a class in {chosen!r}."
+            f"{counted(dropped, 'row was', 'rows were')} left out {source.loader.dropped}."
         )
-    return LoadedSource(build_rows(source, labelled, columns, chosen), warnings=warnings)
+    if unmatched:
+        warnings.append(f"{counted(unmatched, 'row was', 'rows were')} left out by columns.where.")
+    if missing:
+        warnings.append(
+            f"{counted(missing, 'row was', 'rows were')} left out, without a class in "
+            f"{roles.label!r}."
+        )
 
 
-def class_names(column: pa.ChunkedArray, columns: ColumnMap) -> pa.ChunkedArray:
-    """The classes of the rows, trimmed and renamed as the map says."""
-    labels = pc.utf8_trim_whitespace(column)
-    if not columns.classes:
-        return labels
-    place = pc.index_in(labels, pa.array(list(columns.classes)))
-    renamed = pc.take(pa.array(list(columns.classes.values())), place)
-    return pc.coalesce(renamed, labels)
+def where(table: pa.Table, source: TableSource, columns: ColumnMap) -> pa.Table:
+    """The rows whose columns match the patterns of the column map."""
+    for wanted, pattern in columns.where.items():
+        column = pc.utf8_trim_whitespace(table[find_column(wanted, source)])
+        table = table.filter(pc.match_substring_regex(column, f"^{translate(pattern)[:-2]}$"))
+    return table
 
 
-def build_rows(source: TableSource, table: pa.Table, columns: ColumnMap, label: str) -> pa.Table:
-    """Rows of the data contract from a table of texts with its ``CLASS`` and ``CAPTURE``."""
-    groups = column_groups(source, columns, label)
-    if source.preset:
-        groups |= dict.fromkeys(nsl_kdd.LABELS, LABEL)
-    moment = find_column(columns.time, source) if columns.time else None
-    dropped = {find_column(name, source) for name in columns.drop}
-    dropped |= {label, moment or label, CLASS, CAPTURE}
-    names = [name for name in table.column_names if name not in dropped]
-    values = {name: typed(table[name]) for name in names}
+def with_own_columns(
+    table: pa.Table, capture: str, roles: Roles, columns: ColumnMap, source: TableSource
+) -> pa.Table:
+    """A block with its capture, class, host, site and moment beside its own columns."""
+    label = pc.utf8_trim_whitespace(table[roles.label])
+    classes = rename_values(label, columns.classes) if columns.classes else label
+    made = {
+        CAPTURE: pa.chunked_array([pa.repeat(pa.scalar(capture), table.num_rows)]),
+        CLASS: classes,
+    }
+    for name, role in ((HOST, roles.host), (SITE, roles.site), (MOMENT, roles.moment)):
+        if role:
+            made[name] = pc.utf8_trim_whitespace(table[role])
+    dropped = {find_column(name, source) for name in columns.drop} | {roles.label}
+    dropped |= {name for name in (roles.moment, roles.site) if name}
+    for name, column in made.items():
+        table = table.append_column(name, column)
+    return table.drop_columns([name for name in table.column_names if name in dropped])
+
+
+def build_rows(source: TableSource, table: pa.Table, columns: ColumnMap, roles: Roles) -> pa.Table:
+    """Rows of the data contract from typed columns and ``OWN`` ones."""
+    groups = column_groups(source, columns, roles.label)
+    texts = set(source.loader.texts) | {find_column(name, source) for name in columns.texts}
+    values = {name: table[name] for name in table.column_names if name not in OWN}
     hidden = {LABEL, SPLIT, *DEFAULT_MASKS}
-    seen = {name: column for name, column in values.items() if groups[name] not in hidden}
+    seen = {name: column for name, column in values.items() if groups.get(name, "") not in hidden}
     if not seen:
         raise InputError(f"{source.root} has no column left that could be a feature.", "Keep one.")
-    fields = [
-        field("label", pa.string(), LABEL),
-        field("capture", pa.string(), SPLIT),
-        field("flow", pa.int64(), SPLIT),
+    record = {name: values[name] for name in source.loader.record if name in values} or seen
+    made = [
+        (field("label", pa.string(), LABEL), table[CLASS]),
+        (field("capture", pa.string(), SPLIT), table[CAPTURE]),
+        (field("flow", pa.int64(), SPLIT), pa.array(record_hash(record))),
     ]
-    arrays = [table[CLASS], table[CAPTURE], pa.array(record_hash(seen))]
-    if moment:
-        fields.append(field("first_seen_ns", pa.int64(), "time"))
-        arrays.append(nanoseconds(table[moment], moment))
+    if roles.moment:
+        moments = source.loader.times(table[MOMENT], roles.moment)
+        made.append((field("first_seen_ns", pa.int64(), "time"), moments))
+    made += [
+        (field(name, pa.string(), SPLIT), table[own])
+        for name, own in (("host", HOST), ("site", SITE))
+        if own in table.column_names
+    ]
     for name, column in values.items():
-        fields.append(field(free_name(name, table.column_names), column.type, groups[name]))
-        arrays.append(column)
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+        own_name = free_name(name, table.column_names)
+        is_text = name in texts and pa.types.is_string(column.type)
+        group = groups.get(name) or source.loader.groups(name)
+        made.append((field(own_name, column.type, group, text=is_text), column))
+    return pa.Table.from_arrays([c for _, c in made], schema=pa.schema([f for f, _ in made]))
 
 
 def free_name(name: str, names: Collection[str]) -> str:
@@ -112,38 +184,3 @@ def free_name(name: str, names: Collection[str]) -> str:
     while free in names:
         free += "_column"
     return free
-
-
-def nanoseconds(column: pa.ChunkedArray, name: str) -> pa.Array:
-    """Times as nanoseconds since 1970.
-
-    Numbers count seconds, milli-, micro- or nanoseconds, whichever puts the median between 1973
-    and 5138; texts are ISO 8601, all with a zone or all without. Raises InputError if a time is
-    missing or something else.
-    """
-    values = typed(column)
-    if values.null_count:
-        raise InputError(
-            f"{counted(values.null_count, 'row has', 'rows have')} no time in {name!r}.",
-            "Leave columns.time out.",
-        )
-    if pa.types.is_floating(values.type):
-        numbers = values.to_numpy()
-        median = abs(float(np.median(numbers))) if len(numbers) else 0.0
-        unit = next(unit for least, unit in TIME_UNITS if median >= least)
-        if (np.abs(numbers) >= FIRST_NOT_COUNTED_NS / unit).any():
-            raise InputError(
-                f"The times in {name!r} count by different units, or lie beyond the year 2262.",
-                "Mend the column, or leave columns.time out.",
-            )
-        whole = np.floor(numbers)
-        rest = np.rint((numbers - whole) * unit)
-        return pa.array(whole.astype(np.int64) * unit + rest.astype(np.int64))
-    zone = "UTC" if pc.any(pc.match_substring_regex(values, ZONE)).as_py() else None
-    try:
-        return pc.cast(pc.cast(values, pa.timestamp("ns", zone)), pa.int64())
-    except pa.ArrowInvalid as error:
-        raise InputError(
-            f"The times in {name!r} are neither epoch numbers nor ISO 8601: {error}.",
-            "Convert the column, or leave columns.time out.",
-        ) from error

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipelines.capture import CaptureHealth, read_flows, read_packet_rows
 from pipelines.datasets.captures import CaptureSource, find_captures
-from pipelines.datasets.csv_files import CsvFile, read_csv, typed
+from pipelines.datasets.csv_files import as_texts, typed
 from pipelines.datasets.description import no_such_column
+from pipelines.datasets.table_files import TableFile
 from pipelines.datasets.table_source import TableSource, find_table
 from pipelines.datasets.tables import free_name
 from pipelines.errors import InputError
@@ -131,7 +131,7 @@ def _detect_table(
     warnings.extend(table.warnings)
     for done, file in enumerate(table.files):
         progress("reading tables", done, len(table.files), "files")
-        rows = table_rows(file, detector.manifest, warnings)
+        rows = table_rows(table, file, detector.manifest, warnings)
         for start in range(0, rows.num_rows, BATCH_ROWS):
             probabilities = detector.classifier.predict_proba(rows.slice(start, BATCH_ROWS))
             for record in table_records(start + 1, probabilities, detector.manifest):
@@ -157,13 +157,15 @@ def in_batches(tables: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting)
 
 
-def table_rows(file: CsvFile, manifest: DetectorManifest, warnings: list[str]) -> pa.Table:
-    """The columns of a CSV that the model needs, in the types that it learned.
+def table_rows(
+    source: TableSource, file: TableFile, manifest: DetectorManifest, warnings: list[str]
+) -> pa.Table:
+    """The columns of a table's file that the model needs, in the types that it learned.
 
     Raises InputError for a missing column, or for texts where the model learned numbers.
     """
-    table, left_out = read_csv(file)
-    warnings.extend(left_out)
+    blocks = [block for block, _ in source.loader.blocks(file, warnings)]
+    table = pa.concat_tables(blocks or [source.sample.slice(0, 0)], promote_options="default")
     names = table.column_names
     table = table.rename_columns([free_name(name, names) for name in names])
     columns = {}
@@ -176,11 +178,5 @@ def table_rows(file: CsvFile, manifest: DetectorManifest, warnings: list[str]) -
                 f"Column {name!r} of {file.path} holds texts where the detector learned numbers.",
                 "Give a table like the one that the detector was trained on.",
             )
-        columns[name] = values if kind == "number" else _texts(table[name])
+        columns[name] = values if kind == "number" else as_texts(table[name])
     return pa.table(columns)
-
-
-def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column as texts, also where this table happens to have only numbers in it."""
-    text = pc.utf8_trim_whitespace(column)
-    return pc.if_else(pc.equal(text, ""), None, text)

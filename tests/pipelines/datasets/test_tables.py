@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from pipelines.datasets import csv_files, nsl_kdd
+from pipelines.datasets import table_files
 from pipelines.datasets.description import ColumnMap, LoadedSource
 from pipelines.datasets.fields import feature_columns, group_of
+from pipelines.datasets.loaders import kdd as kdd_layout
 from pipelines.datasets.sources import describe_source, load_source
 from pipelines.errors import InputError
 
@@ -263,7 +264,7 @@ def test_a_gzip_bomb_is_refused_before_it_is_read(
     rows = b"x,label\n" + b"1,a\n2,b\n" * 1_000_000
     path = write(tmp_path / "t.csv.gz", gzip.compress(rows))
     assert load_source(path).rows.num_rows == 2_000_000, "8 MB harm nobody"
-    monkeypatch.setattr(csv_files, "MOST_EXPANDED", 1 << 20)
+    monkeypatch.setattr(table_files, "MOST_EXPANDED", 1 << 20)
     with pytest.raises(InputError, match=r"bytes that unpack to more than [\d,]+\. Unpack"):
         load_source(path)
 
@@ -324,7 +325,7 @@ def test_nsl_kdd_is_recognised_and_offers_three_labels(tmp_path: Path) -> None:
     for label, classes in expected.items():
         rows = load_source(path, label).rows
         assert rows["label"].to_pylist() == classes
-        assert feature_columns(rows.schema, []) == list(nsl_kdd.FEATURES)
+        assert feature_columns(rows.schema, []) == list(kdd_layout.FEATURES)
 
 
 def test_the_difficulty_is_no_label_and_no_feature(tmp_path: Path) -> None:
@@ -342,9 +343,9 @@ def test_kdd_cup_99_has_no_difficulty_and_full_stops(tmp_path: Path) -> None:
 
 
 def test_every_attack_has_one_category() -> None:
-    names = [name for names in nsl_kdd.ATTACKS.values() for name in names]
+    names = [name for names in kdd_layout.ATTACKS.values() for name in names]
     assert len(names) == len(set(names)) == 39
-    assert len(nsl_kdd.FEATURES) == len(set(nsl_kdd.FEATURES)) == 41
+    assert len(kdd_layout.FEATURES) == len(set(kdd_layout.FEATURES)) == 41
 
 
 def test_columns_called_like_netloops_own_keep_apart(tmp_path: Path) -> None:
