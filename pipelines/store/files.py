@@ -7,27 +7,34 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 PIECE = 1 << 20
 
 
-def write_atomic(path: Path, data: bytes | str) -> None:
-    """Write ``data`` so that a reader sees the old file or the new one, never a part.
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """A new file to write to, which takes its name when the block ends and is gone if it fails.
 
-    Raises OSError if the folder cannot be written.
+    A reader sees the old file or the new one, never a part. Raises OSError if the folder cannot be
+    written.
     """
-    content = data.encode() if isinstance(data, str) else data
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Write ``data`` as ``atomic_file`` does."""
+    with atomic_file(path) as file:
+        file.write(data.encode() if isinstance(data, str) else data)
 
 
 @contextmanager

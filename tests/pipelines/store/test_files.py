@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipelines.store.files import (
     PIECE,
+    atomic_file,
     canonical_json,
     hash_file,
     hash_folder,
@@ -155,3 +156,23 @@ class TestHashes:
             for name, content in held.items():
                 (tmp_path / place / name).write_text(content)
         assert hash_folder(tmp_path / "one") != hash_folder(tmp_path / "two")
+
+
+def test_a_streamed_file_appears_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    with atomic_file(path) as file:
+        file.write(b"a,")
+        assert not path.exists()
+        file.write(b"b\n")
+    assert path.read_bytes() == b"a,b\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_streamed_file_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"old")
+    with pytest.raises(RuntimeError), atomic_file(path) as file:
+        file.write(b"new")
+        raise RuntimeError
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
