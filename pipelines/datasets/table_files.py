@@ -1,7 +1,9 @@
 """Files that may hold a table: found on disk, unpacked, their beginnings read as text."""
 
 import codecs
+import io
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +20,11 @@ HEAD_BYTES = 1 << 18
 MOST_EXPANDED = 1 << 30
 MOST_EXPANSION = 200
 PIECE = 1 << 20
+LONGEST_LINE = 1 << 24
+LINE_END = re.compile("\r\n|\n|\r")
 COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
+# Texts of attacks hold a zero byte now and then; binary files are full of them.
+TEXT_BYTES_A_ZERO = 1000
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -33,7 +39,7 @@ class Head:
     @property
     def lines(self) -> list[str]:
         """Its lines; of more than one the last is left out, for it may be cut."""
-        found = self.text.splitlines()
+        found = LINE_END.split(self.text.removesuffix("\n"))
         return found[:-1] if len(found) > 1 and len(self.text) >= HEAD_BYTES // 4 else found
 
 
@@ -82,7 +88,7 @@ def read_head(path: Path) -> Head | None:
         return None
     if content.startswith(UTF_16):
         return Head(path, size, content.decode("utf-16", "ignore"))
-    if b"\0" in content:
+    if content.count(0) * TEXT_BYTES_A_ZERO > len(content):
         return None
     return Head(path, size, decode(content, cut=len(content) == HEAD_BYTES))
 
@@ -142,6 +148,14 @@ def decodes(decoder: codecs.IncrementalDecoder, piece: bytes, final: bool = Fals
     except UnicodeDecodeError:
         return False
     return True
+
+
+def text_lines(path: Path, encoding: str) -> Iterator[str]:
+    """The lines of a text file without their ends; one of absurd length comes in parts."""
+    codec = "utf-8-sig" if encoding == "utf8" else encoding
+    with open_table(path) as stream, io.TextIOWrapper(stream, codec) as text:
+        for line in iter(lambda: text.readline(LONGEST_LINE), ""):
+            yield line.removesuffix("\n")
 
 
 @contextmanager

@@ -81,7 +81,29 @@ def load_table(
         for block in labelled_blocks(source, roles, columns, [], progress):
             again.add(block.select([CLASS, *(n for n in held.turned if n in block.column_names)]))
         held.replace(again)
-    return LoadedSource(build_rows(source, held.table(), columns, roles), warnings=warnings)
+    table, warning = with_moments(held.table(), source, roles, columns)
+    warnings.extend(warning)
+    return LoadedSource(build_rows(source, table, columns, roles), warnings=warnings)
+
+
+def with_moments(
+    table: pa.Table, source: TableSource, roles: Roles, columns: ColumnMap
+) -> tuple[pa.Table, list[str]]:
+    """The table with its moments in nanoseconds, and warnings.
+
+    Moments that nobody asked for and that cannot be read are left out with a warning. Raises
+    InputError for those that the column map names.
+    """
+    if roles.moment is None:
+        return table, []
+    place = table.schema.get_field_index(MOMENT)
+    try:
+        moments = source.loader.times(table[MOMENT], roles.moment)
+    except InputError as error:
+        if columns.time:
+            raise
+        return table.remove_column(place), [f"The rows carry no time: {error.message}"]
+    return table.set_column(place, MOMENT, moments), []
 
 
 def labelled_blocks(
@@ -160,14 +182,13 @@ def build_rows(source: TableSource, table: pa.Table, columns: ColumnMap, roles: 
         (field("capture", pa.string(), SPLIT), table[CAPTURE]),
         (field("flow", pa.int64(), SPLIT), pa.array(record_hash(record))),
     ]
-    if roles.moment:
-        moments = source.loader.times(table[MOMENT], roles.moment)
-        made.append((field("first_seen_ns", pa.int64(), "time"), moments))
-    made += [
-        (field(name, pa.string(), SPLIT), table[own])
-        for name, own in (("host", HOST), ("site", SITE))
-        if own in table.column_names
-    ]
+    for own, declared in (
+        (MOMENT, field("first_seen_ns", pa.int64(), "time")),
+        (HOST, field("host", pa.string(), SPLIT)),
+        (SITE, field("site", pa.string(), SPLIT)),
+    ):
+        if own in table.column_names:
+            made.append((declared, table[own]))
     for name, column in values.items():
         own_name = free_name(name, table.column_names)
         is_text = name in texts and pa.types.is_string(column.type)

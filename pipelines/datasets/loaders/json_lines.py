@@ -1,6 +1,5 @@
 """JSON lines as blocks of texts: one object a line, one column a key."""
 
-import codecs
 import itertools
 import json
 from collections.abc import Callable, Iterator
@@ -9,12 +8,11 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.datasets.column_names import safe_names
-from pipelines.datasets.table_files import TableFile, open_table, readable, survey
+from pipelines.datasets.table_files import TableFile, readable, survey, text_lines
 from pipelines.words import counted
 
 BLOCK_LINES = 10_000
 SAMPLE_LINES = 100
-LONGEST_LINE = 1 << 24
 Record = dict[str, Any]
 Flatten = Callable[[Record], dict[str, str] | None]
 
@@ -64,21 +62,18 @@ def json_sample(file: TableFile, flatten: Flatten = plain) -> pa.Table:
 
 def objects(file: TableFile, broken: list[int], flatten: Flatten) -> Iterator[dict[str, str]]:
     """The flattened object of every line; numbers of lines without one go to ``broken``."""
-    encoding = survey(file)
-    with open_table(file.path) as stream:
-        text = codecs.getreader("utf-8-sig" if encoding == "utf8" else encoding)(stream)
-        for number, line in enumerate(iter(lambda: text.readline(LONGEST_LINE), ""), 1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError):
-                record = None
-            cells = flatten(record) if isinstance(record, dict) else None
-            if cells is None:
-                broken.append(number)
-            else:
-                yield cells
+    for number, line in enumerate(text_lines(file.path, survey(file)), 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            record = None
+        cells = flatten(record) if isinstance(record, dict) else None
+        if cells is None:
+            broken.append(number)
+        else:
+            yield cells
 
 
 def as_table(records: list[dict[str, str]]) -> pa.Table:

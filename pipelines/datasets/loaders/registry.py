@@ -4,9 +4,11 @@ from pathlib import Path
 
 from pipelines.datasets.loaders.base import Loader
 from pipelines.datasets.loaders.cic import CIC_FLOWS, ISCX_TOR
+from pipelines.datasets.loaders.csic import CSIC
 from pipelines.datasets.loaders.delimited import DELIMITED
 from pipelines.datasets.loaders.kdd import KDD99, NSL_KDD
 from pipelines.datasets.loaders.ndpi import NDPI
+from pipelines.datasets.loaders.trafficllm import TRAFFICLLM
 from pipelines.datasets.loaders.unsw import UNSW_RAW, UNSW_SETS
 from pipelines.datasets.loaders.zeek import ZEEK_CSV, ZEEK_JSON, ZEEK_LOG
 from pipelines.datasets.table_files import TableFile, read_head
@@ -22,6 +24,8 @@ LOADERS: tuple[Loader, ...] = (
     ZEEK_CSV,
     ZEEK_JSON,
     NDPI,
+    TRAFFICLLM,
+    CSIC,
     DELIMITED,  # takes whatever has a header, so it comes last
 )
 
