@@ -7,7 +7,6 @@ bytes of its first packets, each behind ``<pck>``, or their lengths with blanks 
 import re
 from collections.abc import Sequence
 
-
 PACKET_MARK = "<packet>:"
 FLOW_MARK = "<pck>"
 FIELD = re.compile(r"(?:^|, )([a-z][a-z0-9_]*(?:\.[a-zA-Z0-9_]+)+): ?")
