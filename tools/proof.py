@@ -71,7 +71,7 @@ def _side_size(manifest: dict[str, Any], side: str) -> dict[str, Any]:
 
 
 def _audit(params: AuditParams, context: ToolContext) -> ToolResult:
-    from pipelines.datasets.audit import audit
+    from pipelines.audit.audit import audit
     from pipelines.datasets.split_manifest import Split
     from pipelines.store.rows import read_rows
 
@@ -98,11 +98,12 @@ SPLIT_ROWS = ToolSpec(
 )
 AUDIT_SHORTCUTS = ToolSpec(
     name="audit_shortcuts",
-    summary="Measure how far single fields alone predict the label, and what repeats across sides",
+    summary="Look for what gives the label away: single fields, field groups, copies, hosts, order",
     params=AuditParams,
     risk="read",
     run=_audit,
     estimate=by_rows("audit_shortcuts"),
     needs=("split_rows", "split"),
     makes=("audit",),
+    version=2,
 )

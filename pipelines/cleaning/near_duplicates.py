@@ -64,20 +64,26 @@ def near_duplicates_of(rows: pa.Table, known: Codes, test: Codes) -> Flags:
 
 def near_duplicate_groups(rows: pa.Table) -> Codes:
     """Codes, shape (rows,) from 0: rows that a chain of near duplicates links have the same."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    size = rows.num_rows
-    codes = np.arange(size)
+    codes = np.arange(rows.num_rows)
     for keys, able in near_keys(rows):
         places = np.flatnonzero(able)
         _, first, of_row = np.unique(keys[places], return_index=True, return_inverse=True)
-        linked = coo_array(
-            (np.ones(len(places), bool), (codes[places], codes[places[first[of_row]]])),
-            shape=(size, size),
-        )
-        codes = connected_components(linked, directed=False)[1].astype(np.int64)[codes]
+        others = np.arange(rows.num_rows)
+        others[places] = places[first[of_row]]
+        codes = linked(codes, others)
     return array_codes(codes)
+
+
+def linked(first: Codes, second: Codes) -> Codes:
+    """Codes, shape (rows,): rows that agree in either of two codes, or by a chain of others."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    left, right = array_codes(first), array_codes(second)
+    size = int(left.max(initial=-1)) + 1
+    nodes = size + int(right.max(initial=-1)) + 1
+    ties = coo_array((np.ones(len(left), bool), (left, size + right)), shape=(nodes, nodes))
+    return connected_components(ties, directed=False)[1].astype(np.int64)[left]
 
 
 def near_keys(rows: pa.Table) -> Iterator[tuple[Hashes, Flags]]:
@@ -108,7 +114,7 @@ def _cells(rows: pa.Table, name: str) -> Hashes:
     """A hash of every value of a table's column, the same for numbers whose digits agree."""
     column = rows[name]
     if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
-        column = pa.chunked_array([_rounded(column.cast(pa.float64()).to_numpy())])
+        column = pa.chunked_array([_rounded(column.cast(pa.float64(), safe=False).to_numpy())])
     elif not pa.types.is_string(column.type):
         column = pc.cast(column, pa.string())
     return mix(value_bits(column) ^ text_hash(name))

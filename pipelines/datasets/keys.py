@@ -66,6 +66,13 @@ def combine(*parts: Codes) -> Codes:
     return joint
 
 
+def payload_codes(rows: pa.Table) -> Codes:
+    """The captured payload bytes with their lengths."""
+    return combine(
+        matrix_codes(matrix(rows, "payload_length")), matrix_codes(matrix(rows, "payload"))
+    )
+
+
 def text_codes(rows: pa.Table, name: str) -> tuple[list[str], Codes]:
     """The sorted distinct texts of a column and, per row, the place of its text among them."""
     codes = column_codes(rows[name])

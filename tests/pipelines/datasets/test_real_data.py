@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from pipelines.datasets.audit import Audit, FieldAudit, audit
+from pipelines.audit.audit import Audit, audit
+from pipelines.audit.lookup import FieldAudit
 from pipelines.datasets.cleaning import apply_filters, propose_filters
 from pipelines.datasets.description import ColumnMap
 from pipelines.datasets.fields import BEHAVIOUR, feature_columns, group_of
@@ -82,10 +83,14 @@ def test_ustc_malware_against_benign_is_given_away(sessions: Path) -> None:
     for name in ("ttl", "mac_vendor", "prefix_16", "src_mac", "mac_vendor + ttl"):
         assert fields[name].accuracy >= 0.99
         assert fields[name].verdict == "shortcut" and fields[name].masked
-        assert fields[name].majority == pytest.approx(0.54, abs=0.02)
-    assert fields["first_packet_length"].accuracy == pytest.approx(0.99, abs=0.01)
+        assert fields[name].majority == pytest.approx(0.50, abs=0.01)
+    assert fields["first_packet_length"].accuracy == pytest.approx(0.998, abs=0.01)
     assert fields["lowest_port"].accuracy == pytest.approx(0.86, abs=0.03)
     assert "first_packet_length" in {row.name for row in found.shortcuts}
+    assert found.verdict == "doubtful" and found.mend.masks == []
+    bare = audit(rows, split, masks=[])
+    assert bare.verdict == "leaking"
+    assert {"addresses", "macs", "ttl", "time"} <= set(bare.mend.masks)
     ftp = next(row for row in found.replays if row.capture == "Benign/FTP.pcap")
     assert ftp.label == "Benign" and ftp.share > 0.95
     assert any("Benign/FTP.pcap" in text for text in found.advice)
@@ -102,8 +107,8 @@ def test_ustc_families_and_the_replays_across_their_split(families: pa.Table) ->
         assert abs(size.groups - groups / 2) <= 0.5
     found = audit(families, split)
     fields = by_name(found)
-    assert fields["first_packet_length"].accuracy == pytest.approx(0.664, abs=0.03)
-    assert fields["protocol + lowest_port"].accuracy == pytest.approx(0.491, abs=0.05)
+    assert fields["first_packet_length"].accuracy == pytest.approx(0.664, abs=0.01)
+    assert fields["protocol + lowest_port"].accuracy == pytest.approx(0.491, abs=0.01)
     replayed = {row.label: row for row in found.duplicates}
     assert replayed["FTP"].duplicates == replayed["FTP"].of > 150
     assert replayed["MySQL"].share == 1.0
@@ -135,7 +140,7 @@ def test_ustc_filters(families: pa.Table) -> None:
 
 def test_masks_leave_behaviour_only(families: pa.Table) -> None:
     names = feature_columns(families.schema)
-    assert {group_of(families.schema.field(name)) for name in names} == set(BEHAVIOUR)
+    assert {group_of(families.schema.field(name)) for name in names} <= set(BEHAVIOUR)
 
 
 def test_a_second_folder_is_tested_on_whole(data: Path) -> None:
@@ -207,6 +212,7 @@ def test_nsl_kdd_columns_alone_go_far(kdd: pa.Table) -> None:
     assert set(fields) == set(feature_columns(kdd.schema, []))
     assert fields["src_bytes"].accuracy > 0.83 and fields["src_bytes"].verdict == "shortcut"
     assert fields["src_bytes"].majority == pytest.approx(0.534, abs=0.01)
+    assert fields["flag"].accuracy == pytest.approx(0.882, abs=0.01)
     assert found.fields[0].name == "src_bytes"
     assert {row.duplicates for row in found.duplicates} == {0}
 
@@ -242,9 +248,10 @@ def test_iot23_is_five_captures_of_one_table(data: Path) -> None:
     assert {"day", "hour", "id_orig_h"} <= set(by_name(audit(rows, split)))
 
 
-def test_iot23_warns_of_two_spellings_of_one_class(data: Path) -> None:
-    warnings = load_source(data / "iot23").warnings
-    assert warnings == ["These classes differ in case or blanks only: 'Benign', 'benign'."]
+def test_iot23_benign_is_one_class_however_it_is_written(data: Path) -> None:
+    loaded = load_source(data / "iot23")
+    assert loaded.warnings == []
+    assert Counter(loaded.rows["label"].to_pylist()) == {"Malicious": 29_460, "Benign": 9_123}
 
 
 def test_unsw_sbytes_alone(data: Path) -> None:

@@ -5,10 +5,17 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import BaseModel, Field
 
-from pipelines.datasets.audit_fields import payload_codes
 from pipelines.datasets.fields import is_captured
 from pipelines.datasets.groups import named
-from pipelines.datasets.keys import Codes, array_codes, combine, matrix, numbers, text_codes
+from pipelines.datasets.keys import (
+    Codes,
+    array_codes,
+    combine,
+    matrix,
+    numbers,
+    payload_codes,
+    text_codes,
+)
 
 MOSTLY = 0.5
 

@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.datasets.audit import Audit, audit, look_up, verdict_of
-from pipelines.datasets.audit_fields import networks, raw_fields
+from pipelines.audit.audit import Audit, audit
+from pipelines.audit.chance import verdict_of
+from pipelines.audit.fields import networks, raw_fields
+from pipelines.audit.lookup import look_up
+from pipelines.audit.trees import column_groups
 from pipelines.datasets.fields import DEFAULT_MASKS, field
 from pipelines.datasets.split_manifest import Split
 from pipelines.datasets.splits import make_split
@@ -102,9 +105,14 @@ def test_a_field_that_gives_the_label_away_is_named_with_its_mask(make_flows) ->
         True,
         "ttl",
     )
-    assert masked.verdict == "clean" and masked.shortcuts == []
+    assert masked.verdict == "trustworthy" and masked.shortcuts == [] and masked.reasons == []
     bare = audit(rows, split, masks=[])
-    assert bare.verdict == "shortcut"
+    assert bare.verdict == "leaking"
+    assert bare.mend.masks == ["ttl"]
+    assert bare.reasons == [
+        "ttl alone gives the label away (accuracy 1.000, majority class 0.500) and models see it: "
+        "mask ttl."
+    ]
     assert {"ttl", "mac_vendor + ttl"} <= {row.name for row in bare.shortcuts}
     assert any("ttl (1.000)" in text and "mask ttl." in text for text in bare.advice)
 
@@ -113,7 +121,11 @@ def test_behaviour_that_gives_the_label_away_is_told_apart_from_identifiers(make
     labels = list("ab") * 50
     rows = make_flows(labels, bidirectional_bytes=[ord(label) for label in labels])
     found = audit(rows, make_split(rows, "flow", 0.5))
-    assert found.verdict == "shortcut"
+    assert found.verdict == "doubtful" and found.mend.masks == []
+    assert found.reasons == [
+        "One field of behaviour alone gives the label away: bytes (accuracy 1.000, majority class "
+        "0.500)."
+    ]
     assert found.advice == [
         "bytes (1.000) alone gives the label away: mask sizes, or ask of every model how far it "
         "beats this look-up."
@@ -138,7 +150,7 @@ def test_unseen_values_fall_back_to_the_majority(make_flows) -> None:
 
 def test_every_identifier_group_is_looked_up(make_flows) -> None:
     groups = {group for raw in raw_fields(make_flows(["a"]).schema) for group in raw.groups}
-    assert set(DEFAULT_MASKS) <= groups
+    assert set(DEFAULT_MASKS) - {"names"} <= groups, "only protocols say names"
     names = [raw.name for raw in raw_fields(make_flows(["a"]).schema)]
     assert len(names) == len(set(names))
 
@@ -230,7 +242,7 @@ def test_one_class_on_test_is_no_shortcut(make_flows) -> None:
     rows = make_flows(["a"] * 20)
     found = audit(rows, make_split(rows, "flow", 0.5))
     assert {row.gain for row in found.fields} == {0.0}
-    assert found.verdict == "clean"
+    assert found.verdict == "trustworthy"
 
 
 def test_an_audit_is_json_and_comes_back(make_flows) -> None:
@@ -252,6 +264,6 @@ def test_progress_counts_the_fields(make_flows) -> None:
     calls = []
     rows = make_flows(list("ab") * 10)
     audit(rows, make_split(rows, "flow", 0.5), progress=lambda *call: calls.append(call))
-    total = len(list(raw_fields(rows.schema)))
+    total = len(list(raw_fields(rows.schema))) + len(column_groups(rows.schema))
     assert [call[1] for call in calls] == list(range(total + 1))
     assert {call[2] for call in calls} == {total}

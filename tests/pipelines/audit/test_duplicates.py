@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 
-from pipelines.datasets.duplicates import (
+from pipelines.audit.duplicates import (
     CaptureReplays,
     ClassDuplicates,
     duplicate_advice,
