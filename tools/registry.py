@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.errors import InputError
 from tools.cleaning import CLEAN_ROWS, PROPOSE_FILTERS
 from tools.design import STUDY_FEW_LABELS, TRAIN_BASELINES, TRAIN_CNN
+from tools.export import EXPORT_FLOWS
 from tools.lab import MAKE_LAB
 from tools.operation import (
     DETECT_TRAFFIC,
@@ -39,6 +40,7 @@ TOOLS: dict[str, ToolSpec[Any]] = {
         WRITE_REPORT,
         DETECT_TRAFFIC,
         EVALUATE_DETECTOR,
+        EXPORT_FLOWS,
         MAKE_LAB,
     )
 }

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from agents.terminal import data_export
 from agents.terminal.options import (
     DEFAULT_WORKSPACE,
     By,
@@ -25,6 +26,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+app.command()(data_export.export)
 Source = Annotated[Path, typer.Argument(help="A folder of captures, one capture, or a table.")]
 
 

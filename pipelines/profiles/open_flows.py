@@ -57,3 +57,11 @@ def within_runs(values: np.ndarray, runs: Runs) -> np.ndarray:
     total = np.cumsum(values)
     before = total[runs.starts] - values[runs.starts]
     return np.asarray(total - before[runs.run])
+
+
+def sums_by_way(values: np.ndarray, runs: Runs) -> NDArray[np.int64]:
+    """Sums of ``values`` (one a packet) by run and direction, shape (runs, 2)."""
+    series = runs.run * 2 + runs.backward
+    size = 2 * len(runs.starts)
+    sums = np.bincount(series, values.astype(np.float64), size).astype(np.int64)
+    return np.asarray(sums.reshape(-1, 2))
