@@ -48,10 +48,10 @@ class Meter:
         self._done = self._files = 0
         self._furthest = 0.0
 
-    def finished(self, size: int) -> None:
-        """A file of ``size`` bytes has been read."""
+    def finished(self, files: int, size: int) -> None:
+        """``files`` files of ``size`` bytes together have been read."""
         self._done += size
-        self._files += 1
+        self._files += files
         self._tell(self._done)
 
     def look(self) -> None:

@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -141,6 +141,8 @@ def merge_shards(
                 write_flows(writer, flows, whole.settings)
         health = CaptureHealth()
         for part in parts:
+            if part.record.refused:
+                part.record.health.add_corrupt(0, part.record.refused)
             health.add_file(part.record.health)
         _seal(folder, ShardRecord(rows=writer.rows, files={}, health=health))
 
@@ -170,11 +172,11 @@ def schema_of(granularity: Granularity, settings: FlowSettings) -> pa.Schema:
 
 
 def _key(task: ShardTask) -> str:
-    """The name of a shard: whatever decides what is in it."""
-    hashes = [hash_file(path) for path in task.paths]
+    """The name of a shard: whatever decides what is in it, files' names for its health record."""
+    files = [[path.name, hash_file(path)] for path in task.paths]
     settings = task.settings.model_dump(mode="json")
     kind = "part" if task.is_part else "whole"
-    return hash_text(canonical_json([task.code, kind, task.granularity, settings, hashes]))
+    return hash_text(canonical_json([task.code, kind, task.granularity, settings, files]))
 
 
 def _state(path: Path) -> tuple[int, int]:
@@ -197,7 +199,22 @@ def _fill(folder: Path, task: ShardTask, progress: Progress) -> ShardRecord:
         record.rows = writer.rows
     except InputError as error:
         record.refused = error.message
+    _spell_out(record)
     return record
+
+
+def _spell_out(record: ShardRecord) -> None:
+    """Spell out what is no text in the names of files, as JSON cannot say it."""
+    record.refused = _text(record.refused)
+    for health in (record.health, *record.health.files):
+        health.file = _text(health.file)
+        health.corrupt_records = [
+            replace(corrupt, reason=_text(corrupt.reason)) for corrupt in health.corrupt_records
+        ]
+
+
+def _text(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _read_whole(

@@ -4,22 +4,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
-import numpy as np
-import pyarrow as pa
-
-from pipelines.capture import CaptureHealth, FlowSettings, read_flows, read_packet_rows
 from pipelines.capture.compression import first_bytes
 from pipelines.datasets.description import (
     ClassFiles,
-    LoadedSource,
     SourceDescription,
     SourceFile,
 )
-from pipelines.datasets.fields import LABEL, SPLIT, field
 from pipelines.datasets.groups import named
-from pipelines.datasets.keys import mix, numbers, text_hash
 from pipelines.datasets.labels import (
     CAPTURE_SUFFIXES,
     COMPRESSED,
@@ -28,11 +20,7 @@ from pipelines.datasets.labels import (
     has_manifest,
     propose_label,
 )
-from pipelines.errors import InputError
-from pipelines.progress import Progress, silent
-from pipelines.words import counted
 
-Granularity = Literal["flow", "packet"]
 # Classic pcap in both byte orders with micro- and nanoseconds, and pcapng's section header.
 MAGIC = (
     b"\xd4\xc3\xb2\xa1",
@@ -142,69 +130,3 @@ def describe_captures(source: CaptureSource, label: str | None) -> SourceDescrip
         label_choices=["file", "folder", *([MANIFEST_NAME] if has_manifest(source.folder) else [])],
         warnings=[*source.warnings, *warnings],
     )
-
-
-def load_captures(
-    source: CaptureSource,
-    label: str | None,
-    granularity: Granularity,
-    settings: FlowSettings,
-    progress: Progress,
-) -> LoadedSource:
-    """Read every capture that has a class.
-
-    A file that turns out to be no capture is left out with a warning. Raises InputError if the
-    label rule does not fit the files.
-    """
-    chosen = label or propose_label(source.folder, list(source.files))[0]
-    labels, warnings = assign_labels(source.folder, list(source.files), chosen)
-    warnings = [*source.warnings, *warnings]
-    tables: list[pa.Table] = []
-    health: list[CaptureHealth] = []
-    empty: list[str] = []
-    for done, (name, class_name) in enumerate(labels.items()):
-        progress("reading captures", done, len(labels), "captures")
-        record = CaptureHealth()
-        health.append(record)
-        try:
-            rows = read_capture(source.files[name], granularity, settings, record)
-        except InputError as error:
-            warnings.append(f"{name} was left out: {error.message}")
-        else:
-            tables.extend(labelled(part, class_name, name) for part in rows)
-            if not sum(part.num_rows for part in rows):
-                empty.append(name)
-        record.file = name
-        if warning := record.ended_early_warning():
-            warnings.append(warning)
-    progress("reading captures", len(labels), len(labels), "captures")
-    if empty:
-        warnings.append(
-            f"{counted(len(empty), 'capture holds', 'captures hold')} no {granularity}: "
-            f"{named(empty)}."
-        )
-    if not tables:
-        raise InputError(
-            f"{source.root} holds {counted(len(labels), 'capture')} but no {granularity} at all.",
-            " ".join(warnings),
-        )
-    return LoadedSource(pa.concat_tables(tables), health, warnings)
-
-
-def read_capture(
-    path: Path, granularity: Granularity, settings: FlowSettings, health: CaptureHealth
-) -> list[pa.Table]:
-    """All flow or packet rows of one capture, in the parts that they are read in."""
-    read = read_flows if granularity == "flow" else read_packet_rows
-    return list(read(path, settings, health=health, progress=silent))
-
-
-def labelled(rows: pa.Table, class_name: str, capture: str) -> pa.Table:
-    """Rows with their ``label`` and ``capture``, and with the capture mixed into ``flow``."""
-    own = mix(numbers(rows, "flow").astype(np.uint64) ^ text_hash(capture)).astype(np.int64)
-    place = rows.schema.get_field_index("flow")
-    rows = rows.set_column(place, rows.schema.field("flow"), pa.array(own))
-    for name, value, group in (("capture", capture, SPLIT), ("label", class_name, LABEL)):
-        column = pa.repeat(pa.scalar(value, pa.string()), rows.num_rows)
-        rows = rows.add_column(0, field(name, pa.string(), group), column)
-    return rows

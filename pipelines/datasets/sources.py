@@ -1,20 +1,18 @@
 """A source of labelled traffic, captures or a table: looked at cheaply, then read into rows."""
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
 
 from pipelines.capture import FlowSettings
-from pipelines.datasets.captures import (
-    CaptureSource,
-    Granularity,
-    describe_captures,
-    find_captures,
-    load_captures,
-)
+from pipelines.capture.shards import Granularity
+from pipelines.datasets.capture_rows import Reading, open_captures
+from pipelines.datasets.captures import CaptureSource, describe_captures, find_captures
 from pipelines.datasets.description import ColumnMap, LoadedSource, SourceDescription
-from pipelines.datasets.keys import text_codes
 from pipelines.datasets.labels import find_manifest
+from pipelines.datasets.opened import OpenedSource
 from pipelines.datasets.table_source import TableSource, describe_table, find_table
 from pipelines.datasets.tables import load_table
 from pipelines.errors import InputError
@@ -22,6 +20,7 @@ from pipelines.progress import Progress, silent
 from pipelines.words import counted
 
 NO_COLUMNS = ColumnMap()
+AS_FLOWS = Reading()
 # More classes than this are names of hosts or flows; matrices of classes by classes would explode.
 MOST_CLASSES = 1000
 LONGEST_CLASS = 200
@@ -50,7 +49,7 @@ def load_source(
     columns: ColumnMap = NO_COLUMNS,
     least_classes: int = 2,
 ) -> LoadedSource:
-    """Read a source into rows of the data contract.
+    """Read a source into rows of the data contract, all of them in memory (``open_source``).
 
     ``label``: file, folder or a labels.csv for captures, a column for a table; proposed when None.
     ``granularity`` and ``settings`` are for captures; a row of a table is a record.
@@ -58,13 +57,51 @@ def load_source(
 
     Raises InputError if there is nothing to learn from, or if ``label`` does not fit it.
     """
+    reading = Reading(granularity, settings or FlowSettings())
+    opened = open_source(
+        path, label, reading, progress, columns=columns, least_classes=least_classes
+    )
+    tables = list(opened.tables)  # health and warnings are complete now
+    return LoadedSource(pa.concat_tables(tables), opened.health, opened.warnings)
+
+
+def open_source(
+    path: Path,
+    label: str | None = None,
+    reading: Reading = AS_FLOWS,
+    progress: Progress = silent,
+    *,
+    columns: ColumnMap = NO_COLUMNS,
+    least_classes: int = 2,
+) -> OpenedSource:
+    """A source whose rows are read as they are asked for; otherwise as ``load_source``.
+
+    Of captures a row group at a time is in memory, of a table all of it. Raises InputError at once
+    or from ``tables``, at the latest after the last of them.
+    """
     source = find_source(path)
     if isinstance(source, CaptureSource):
-        loaded = load_captures(source, label, granularity, settings or FlowSettings(), progress)
+        opened = open_captures(source, label, reading, progress)
     else:
         loaded = load_table(source, label, columns, progress)
-    check_classes(path, loaded, least_classes)
-    return LoadedSource(loaded.rows, loaded.health, [*loaded.warnings, *look_alikes(loaded.rows)])
+        opened = OpenedSource(
+            loaded.rows.schema, iter([loaded.rows]), loaded.health, loaded.warnings
+        )
+    opened.tables = _checked(path, opened, opened.tables, least_classes)
+    return opened
+
+
+def _checked(
+    path: Path, opened: OpenedSource, tables: Iterator[pa.Table], least_classes: int
+) -> Iterator[pa.Table]:
+    """The tables; after the last of them what all of them together have to be is checked."""
+    classes: Counter[str] = Counter()
+    for rows in tables:
+        for found in rows["label"].value_counts().to_pylist():
+            classes[found["values"]] += found["counts"]
+        yield rows
+    check_classes(path, classes, opened.warnings, least_classes)
+    opened.warnings.extend(look_alikes(classes))
 
 
 def source_files(
@@ -100,15 +137,15 @@ def find_source(path: Path) -> CaptureSource | TableSource:
     return source
 
 
-def check_classes(path: Path, loaded: LoadedSource, least: int) -> None:
+def check_classes(path: Path, rows: Counter[str], warnings: list[str], least: int) -> None:
     """Raise InputError unless there are rows, of enough classes and not of absurdly many."""
-    classes, _ = text_codes(loaded.rows, "label")
+    classes = sorted(rows)
     if not classes:
-        why = " ".join(loaded.warnings) or "Give a source with rows."
+        why = " ".join(warnings) or "Give a source with rows."
         raise InputError(f"{path} holds no labelled row.", why)
     if len(classes) < least:
         raise InputError(
-            f"{path} holds {counted(loaded.rows.num_rows, 'row')} of one class, {classes[0]!r}.",
+            f"{path} holds {counted(rows.total(), 'row')} of one class, {classes[0]!r}.",
             "Add traffic of another class, or take the class from elsewhere (data.label).",
         )
     longest = max(map(len, classes))
@@ -120,10 +157,10 @@ def check_classes(path: Path, loaded: LoadedSource, least: int) -> None:
         )
 
 
-def look_alikes(rows: pa.Table) -> list[str]:
+def look_alikes(classes: Iterable[str]) -> list[str]:
     """Warn of classes that differ in nothing but case or blanks."""
     by_shape: dict[str, list[str]] = {}
-    for name in text_codes(rows, "label")[0]:
+    for name in sorted(classes):
         by_shape.setdefault("".join(name.casefold().split()), []).append(name)
     return [
         f"These classes differ in case or blanks only: {', '.join(map(repr, names))}."

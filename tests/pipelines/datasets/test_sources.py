@@ -256,10 +256,16 @@ def test_captures_that_all_fail_are_an_error_that_says_why(tmp_path: Path, write
     assert "a.pcap, b.pcap" in caught.value.mend
 
 
-def test_progress_counts_captures(two_classes: Path) -> None:
+def test_progress_counts_bytes_and_files(two_classes: Path) -> None:
     calls = []
     load_source(two_classes, "folder", progress=lambda *call: calls.append(call))
-    assert calls == [("reading captures", done, 2, "captures") for done in range(3)]
+    size = sum(path.stat().st_size for path in two_classes.rglob("*.pcap")) / (1 << 20)
+    assert {call[0] for call in calls} == {"reading captures"}
+    assert {call[2] for call in calls} == {size}
+    done = [call[1] for call in calls]
+    assert done == sorted(done) and done[-1] == size
+    units = list(dict.fromkeys(call[3] for call in calls))
+    assert units == [f"MB, {files}/2 files" for files in range(3)]
 
 
 def test_reading_twice_gives_the_same_rows(two_classes: Path) -> None:
