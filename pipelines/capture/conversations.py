@@ -150,9 +150,8 @@ def read_packets(batch: PacketBatch, rows: NDArray[np.intp]) -> list[Row | None]
 def _speaks(batch: PacketBatch, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Which packets carry payload over TCP or UDP."""
     protocol = batch.protocol[rows]
-    return (batch.payload_length[rows] > 0) & (
-        (protocol == TCP_PROTOCOL) | (protocol == UDP_PROTOCOL)
-    )
+    is_known = (protocol == TCP_PROTOCOL) | (protocol == UDP_PROTOCOL)
+    return np.asarray(is_known & (batch.payload_length[rows] > 0))
 
 
 def _spoken(batch: PacketBatch, update: Update, way: int) -> Iterator[tuple[int, NDArray[np.intp]]]:

@@ -28,6 +28,9 @@ DEFAULT_MASKS: tuple[str, ...] = (
     "names",
 )
 
+# What the protocols of a flow say, where rows were asked to tell.
+PROTOCOLS: tuple[str, ...] = ("tls", "certificate", "quic", "http", "dns", "banner")
+
 # What traffic does and says rather than who sent it: features by default.
 BEHAVIOUR: tuple[str, ...] = (
     "protocol",
@@ -36,31 +39,31 @@ BEHAVIOUR: tuple[str, ...] = (
     "flags",
     "counts",
     "payload",
-    "tls",
-    "certificate",
-    "quic",
-    "http",
-    "dns",
-    "banner",
+    *PROTOCOLS,
 )
 
 # Columns of a table that nobody has classified.
 COLUMN = "column"
 
 
-def field(name: str, kind: pa.DataType, group: str, *, text: bool = False) -> pa.Field:
+def field(
+    name: str, kind: pa.DataType, group: str, *, text: bool = False, words: bool = False
+) -> pa.Field:
     """A column named ``name`` that belongs to ``group``.
 
-    ``text`` marks strings whose parts mean something (requests, lists of names); other strings are
-    categories.
+    Strings are categories, unless marked as ``text`` (any part of one may mean something, as in a
+    request) or as ``words`` (lists with blanks between their parts).
     """
     metadata = {b"group": group.encode()}
-    return pa.field(name, kind, metadata=metadata | {b"kind": b"text"} if text else metadata)
+    if text or words:
+        metadata[b"kind"] = b"words" if words else b"text"
+    return pa.field(name, kind, metadata=metadata)
 
 
-def is_text(column: pa.Field) -> bool:
-    """Whether a column was marked as text to be read rather than as categories."""
-    return (column.metadata or {}).get(b"kind") == b"text"
+def text_kind(column: pa.Field) -> str | None:
+    """``text`` or ``words`` for strings that were marked as such, None for other columns."""
+    kind = (column.metadata or {}).get(b"kind")
+    return None if kind is None else kind.decode()
 
 
 def group_of(column: pa.Field) -> str:

@@ -1,7 +1,7 @@
 """The columns of what protocols say: name, type, field group, meaning and source of each."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
@@ -13,14 +13,14 @@ STRING = pa.string()
 
 
 class Said(NamedTuple):
-    """A column; ``text`` marks strings whose words mean something, the others are categories."""
+    """A column; ``reading`` marks strings as ``words`` or ``text`` (``fields.field``)."""
 
     name: str
     type: pa.DataType
     group: str
     meaning: str
     source: str
-    text: bool = False
+    reading: Literal["words", "text"] | None = None
 
 
 def _group(group: str, *columns: tuple[str, pa.DataType, str, str]) -> tuple[Said, ...]:
@@ -31,7 +31,13 @@ def _group(group: str, *columns: tuple[str, pa.DataType, str, str]) -> tuple[Sai
 
 def _texts(group: str, *columns: tuple[str, str, str]) -> tuple[Said, ...]:
     return tuple(
-        Said(name, STRING, group, meaning, source, text=True) for name, meaning, source in columns
+        Said(name, STRING, group, meaning, source, "text") for name, meaning, source in columns
+    )
+
+
+def _words(group: str, *columns: tuple[str, str, str]) -> tuple[Said, ...]:
+    return tuple(
+        Said(name, STRING, group, meaning, source, "words") for name, meaning, source in columns
     )
 
 
@@ -62,7 +68,7 @@ TLS_COLUMNS = (
         ("tls_client_alert", STRING, "last plain alert of the client, its number", "RFC 8446 6"),
         ("tls_server_alert", STRING, "last plain alert of the server, its number", "RFC 8446 6"),
     ),
-    *_texts(
+    *_words(
         "tls",
         ("tls_client_ciphers", "cipher suites in the client's order, hexadecimal", "RFC 8446 B.4"),
         ("tls_client_extensions", "extensions in its order, hexadecimal", "RFC 8446 4.2"),
@@ -99,7 +105,7 @@ CERTIFICATE_COLUMNS = (
         ("certificate_subject_length", SHORT, "characters of its subject", "RFC 4514"),
         ("certificate_issuer_length", SHORT, "characters of its issuer", "RFC 4514"),
     ),
-    *_texts(
+    *_words(
         "certificate",
         ("certificate_subject_attributes", "attributes that its subject has", "RFC 4514 3"),
         ("certificate_issuer_attributes", "attributes that its issuer has", "RFC 4514 3"),
@@ -124,7 +130,7 @@ QUIC_COLUMNS = (
         ("quic_largest_datagram", REAL, "largest datagram it takes, bytes", "RFC 9000 18.2"),
         ("quic_initial_data", REAL, "data it takes before an answer, bytes", "RFC 9000 18.2"),
     ),
-    *_texts(
+    *_words(
         "quic",
         ("quic_parameters", "ids of its transport parameters in their order", "RFC 9000 18.2"),
     ),
@@ -157,9 +163,12 @@ HTTP_COLUMNS = (
     *_texts(
         "http",
         ("http_path", "path of the first request", "RFC 3986 3.3"),
+        ("http_user_agent", "User-Agent", "RFC 9110 10.1.5"),
+    ),
+    *_words(
+        "http",
         ("http_query_names", "keys of its query in their order", "RFC 3986 3.4"),
         ("http_request_headers", "header names in their order and spelling", "RFC 9110 6.3"),
-        ("http_user_agent", "User-Agent", "RFC 9110 10.1.5"),
         ("http_response_headers", "the answer's header names likewise", "RFC 9110 6.3"),
         ("http_server", "Server", "RFC 9110 10.2.4"),
     ),
@@ -188,7 +197,7 @@ DNS_COLUMNS = (
         ("dns_lowest_ttl", WHOLE, "lowest time to live of its answers, s", "RFC 1035 4.1.3"),
         ("dns_text_bytes", SHORT, "bytes of its TXT answers", "RFC 1035 3.3.14"),
     ),
-    *_texts("dns", ("dns_answer_types", "types of its answers in their order", "RFC 1035 3.2.2")),
+    *_words("dns", ("dns_answer_types", "types of its answers in their order", "RFC 1035 3.2.2")),
     *_texts(NAMES, ("dns_name", "name that the first question asks for", "RFC 1035 4.1.2")),
 )
 
@@ -203,7 +212,7 @@ BANNER_COLUMNS = (
         ("banner_hassh_server", STRING, "HASSH of the server", "HASSH"),
         ("banner_encrypts", BOOL, "whether the dialogue turns to TLS", "RFC 3207 4"),
     ),
-    *_texts(
+    *_words(
         "banner",
         ("banner_client_algorithms", "key exchange and ciphers of an SSH client", "RFC 4253 7.1"),
         ("banner_server_algorithms", "key exchange and ciphers of its server", "RFC 4253 7.1"),
@@ -229,7 +238,10 @@ COLUMNS: tuple[Said, ...] = (
 
 def protocol_fields() -> list[pa.Field]:
     """The columns as fields of a schema; all of them may be null."""
-    return [field(c.name, c.type, c.group, text=c.text) for c in COLUMNS]
+    return [
+        field(c.name, c.type, c.group, text=c.reading == "text", words=c.reading == "words")
+        for c in COLUMNS
+    ]
 
 
 def protocol_arrays(said: Sequence[Mapping[str, Any] | None]) -> dict[str, pa.Array]:

@@ -40,4 +40,7 @@ def describe_datagrams(
     datagrams = [*forward, *backward]
     if any(data[:2] == bytes((HANDSHAKE, 0xFE)) for data in datagrams):
         return dtls_row(forward, backward, first_seen_ns)
-    return None if NEIGHBOUR_PORTS.intersection(ports) else dns_row(datagrams)
+    if NEIGHBOUR_PORTS.intersection(ports):
+        return None
+    first = [way[0] if way else b"" for way in (forward, backward)]
+    return dns_row(datagrams) or http_row(first[0], first[1])  # SSDP is HTTP in datagrams

@@ -21,7 +21,9 @@ SALT_1 = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")
 SALT_2 = bytes.fromhex("0dede3def700a6db819381be6e269dcbf9bd2ed9")
 SALT_DRAFT_29 = bytes.fromhex("afbfec289993d24c9e9786f19c6111e04390a899")
 SALT_DRAFT_23 = bytes.fromhex("c3eef712c72ebb5a11a7d2432bb46365bef9f502")
-SAMPLE_BYTES, TAG_BYTES, LONGEST_ID = 16, 16, 20
+# Meta's versions of drafts 27 and after.
+MVFST = (0xFACEB002, 0xFACEB00E)
+SAMPLE_BYTES, LONGEST_ID = 16, 20
 PADDING, PING, ACK, ACK_ECN, CRYPTO = 0x00, 0x01, 0x02, 0x03, 0x06
 MOST_CRYPTO_BYTES = 1 << 16
 
@@ -216,7 +218,7 @@ def _salt(version: int) -> bytes | None:
         return SALT_2
     if 0xFF00001D <= version <= 0xFF000020:
         return SALT_DRAFT_29
-    if 0xFF000017 <= version <= 0xFF00001C:
+    if 0xFF000017 <= version <= 0xFF00001C or version in MVFST:
         return SALT_DRAFT_23
     return None
 

@@ -1,5 +1,6 @@
 """Columns of TLS, DTLS and QUIC: hellos, alerts, the server's certificate."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -28,8 +29,9 @@ from pipelines.protocols.tls_records import (
 )
 
 Row = dict[str, Any]
-# After these the stream of a proxy or a mail server may turn to TLS.
-LINE_END = b"\r\n"
+# A record with a ClientHello or ServerHello: proxies, mail servers, databases and remote desktops
+# turn to TLS after words of their own.
+HELLO = re.compile(rb"\x16\x03[\x00-\x04]..[\x01\x02]\x00..\x03[\x00-\x03]", re.DOTALL)
 
 
 def tls_row(one: bytes, other: bytes, first_seen_ns: int) -> Row | None:
@@ -68,11 +70,11 @@ def quic_row(one: Sequence[bytes], other: Sequence[bytes], first_seen_ns: int) -
 
 
 def _tls_start(stream: bytes) -> int:
-    """Where TLS begins in a stream: at its front, or after STARTTLS or a proxy's answer."""
+    """Where TLS begins in a stream: at its front, or where another protocol gives way to it."""
     if starts_tls(stream):
         return 0
-    found = stream.find(LINE_END + b"\x16\x03")
-    return len(stream) if found < 0 else found + len(LINE_END)
+    hello = HELLO.search(stream)
+    return hello.start() if hello else len(stream)
 
 
 def _records_row(records: list[TlsRecords], first_seen_ns: int, transport: str) -> Row | None:

@@ -1,4 +1,4 @@
-"""One column of a dataset as numbers: plain values, categories or bytes."""
+"""One column of a dataset as numbers: plain values, categories, texts or bytes."""
 
 from collections import Counter
 from typing import Annotated, Literal, Self
@@ -8,9 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipelines.datasets.fields import text_kind
 from pipelines.errors import InputError
 
 FLOAT32_LIMIT = float(np.finfo(np.float32).max)
+# Features of a text column: more parts than these share them.
+MOST_PARTS = 256
 
 
 class _Column(BaseModel):
@@ -144,15 +147,76 @@ class Bytes(_Column):
         return np.where(there, raw.reshape(shape), np.int16(-1)).reshape(len(values), size)
 
 
-Column = Annotated[Numbers | Categories | Bytes, Field(discriminator="kind")]
+class Text(_Column):
+    """A text column as counts of its parts, hashed into ``width`` features.
+
+    Parts are its words (what stands between blanks); with ``pieces`` also the three-character
+    pieces of each word, so that words not seen before still say something. A null has no parts.
+    The hashing trick: K. Weinberger et al., Feature Hashing for Large Scale Multitask Learning,
+    2009.
+    """
+
+    kind: Literal["text"] = "text"
+    width: int
+    pieces: bool
+
+    @classmethod
+    def fit(cls, column: str, values: pa.Array, *, pieces: bool) -> Self:
+        """Choose a width: the power of two that holds the parts there are, at most MOST_PARTS.
+
+        Without any text it is 0, so that a column nobody fills costs nothing.
+        """
+        parts: set[str] = set()
+        for text in pc.unique(_text(column, values).drop_null()).to_pylist():
+            parts.update(text_parts(text, pieces))
+            if len(parts) >= MOST_PARTS:
+                break
+        width = min(MOST_PARTS, 1 << (len(parts) - 1).bit_length()) if parts else 0
+        return cls(column=column, width=width, pieces=pieces)
+
+    def names(self) -> list[str]:
+        """``column#feature``: the parts behind a feature are not kept."""
+        return [f"{self.column}#{number}" for number in range(self.width)]
+
+    def widths(self) -> list[int]:
+        """All features of a text column are one field."""
+        return [self.width] if self.width else []
+
+    def encode(self, rows: pa.Table) -> np.ndarray:
+        """Counts of shape (rows, width)."""
+        text = _text(self.column, column_array(rows, self.column))
+        encoded = np.zeros((len(text), self.width))
+        present = np.flatnonzero(_valid(text))
+        if self.width and len(present):
+            from sklearn.feature_extraction import FeatureHasher  # takes a second to import
+
+            hasher = FeatureHasher(self.width, input_type="string", alternate_sign=False)
+            parts = (text_parts(value, self.pieces) for value in text.drop_null().to_pylist())
+            encoded[present] = hasher.transform(parts).toarray()
+        return encoded
 
 
-def fit_column(name: str, rows: pa.Table, most_categories: int) -> Numbers | Categories | Bytes:
+def text_parts(text: str, pieces: bool) -> list[str]:
+    """The words of a text and, if asked for, the pieces of three characters of each."""
+    words = text.split()
+    if not pieces:
+        return words
+    return [*words, *(word[i : i + 3] for word in words for i in range(len(word) - 3 + 1))]
+
+
+Column = Annotated[Numbers | Categories | Bytes | Text, Field(discriminator="kind")]
+
+
+def fit_column(
+    name: str, rows: pa.Table, most_categories: int
+) -> Numbers | Categories | Bytes | Text:
     """The encoder of column ``name``, learnt from ``rows``. Raises InputError for an odd type."""
     kind = rows.schema.field(name).type
     if pa.types.is_fixed_size_binary(kind):
         return Bytes.fit(name, rows.schema)
     values = column_array(rows, name)
+    if _is_text(values.type) and (reading := text_kind(rows.schema.field(name))):
+        return Text.fit(name, values, pieces=reading == "text")
     if _is_text(values.type):
         return Categories.fit(name, values, most_categories)
     if _is_number(kind) or (pa.types.is_fixed_size_list(kind) and _is_number(kind.value_type)):

@@ -19,7 +19,8 @@ class FeatureEncoder(BaseModel):
 
     It is a pydantic model: ``model_dump_json`` and ``model_validate_json`` are its file format.
     Only unmasked columns are read. Numbers stay as they are, list columns give one feature a
-    position, text columns one feature a frequent value, bytes their value or -1 for no byte.
+    position, strings one feature a frequent value, texts hashed counts of their parts, bytes their
+    value or -1 for no byte.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -12,10 +12,13 @@ class TrafficNetwork(nn.Module):  # type: ignore[misc]
 
     Embeddings of a packet's tokens are put side by side; learnt positions are added, because the
     first packet or byte means something else than the tenth. Mean and maximum over each sequence
-    make a flow's features independent of where in it a pattern is.
+    make a flow's features independent of where in it a pattern is. What protocols say, ``said``
+    scaled columns of it, joins them through one layer.
     """
 
-    def __init__(self, settings: CnnSettings, classes: int, packets: int, payload: int) -> None:
+    def __init__(
+        self, settings: CnnSettings, classes: int, packets: int, payload: int, said: int = 0
+    ) -> None:
         super().__init__()
         size, channels = settings.embedding, settings.channels
         packet_size = size * len(PACKET_TOKENS)
@@ -25,10 +28,12 @@ class TrafficNetwork(nn.Module):  # type: ignore[misc]
         self.byte_positions = nn.Parameter(0.02 * torch.randn(payload, size))
         self.packet_layers = _convolutions(packet_size, channels, settings.kernel)
         self.byte_layers = _convolutions(size, channels, settings.kernel, stride=2)
-        self.head = _head(4 * channels, classes, settings.dropout)
+        self.said_layer = nn.Linear(said, 2 * channels) if said else None
+        self.head = _head((6 if said else 4) * channels, classes, settings.dropout)
 
-    def forward(self, packets: Tensor, payload: Tensor) -> Tensor:
-        """Logits (rows, classes) of tokens (rows, packets, 5) and bytes (rows, payload)."""
+    def forward(self, packets: Tensor, payload: Tensor, said: Tensor | None = None) -> Tensor:
+        """Logits (rows, classes) of tokens (rows, packets, 5), bytes (rows, payload) and columns of
+        protocols (rows, said) if there are any."""
         tokens = [embed(packets[..., i]) for i, embed in enumerate(self.token_embeddings)]
         packet_features = torch.cat(tokens, dim=-1) + self.packet_positions
         byte_features = self.byte_embedding(payload) + self.byte_positions
@@ -36,6 +41,8 @@ class TrafficNetwork(nn.Module):  # type: ignore[misc]
             *_pooled(self.packet_layers, packet_features),
             *_pooled(self.byte_layers, byte_features),
         ]
+        if self.said_layer is not None:
+            joined.append(torch.relu(self.said_layer(said)))
         logits: Tensor = self.head(torch.cat(joined, dim=1))
         return logits
 

@@ -42,7 +42,8 @@ def test_the_columns_of_a_flow_row_and_their_order():
 
 
 def test_every_column_is_in_a_group_that_masks_know():
-    groups = {column.name: group_of(column) for column in flow_schema(SETTINGS)}
+    schema = flow_schema(FlowSettings(protocols=True))
+    groups = {column.name: group_of(column) for column in schema}
     assert set(groups.values()) == {"split", *DEFAULT_MASKS, *BEHAVIOUR}
     assert groups["src2dst_ttl"] == "ttl"
     assert groups["dst2src_mean_piat_ms"] == "gaps"

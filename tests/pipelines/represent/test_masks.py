@@ -9,7 +9,8 @@ from pipelines.datasets.fields import BEHAVIOUR, DEFAULT_MASKS, group_of
 from pipelines.represent.features import FeatureEncoder
 from pipelines.represent.tokens import TrafficTokens
 
-SCHEMA = flow_schema(FlowSettings(first_packets=3, payload_packets=2, payload_bytes=4))
+SETTINGS = FlowSettings(first_packets=3, payload_packets=2, payload_bytes=4, protocols=True)
+SCHEMA = flow_schema(SETTINGS)
 ROWS = 20
 GROUPS = (*DEFAULT_MASKS, *BEHAVIOUR)
 MASKS = [(), DEFAULT_MASKS, BEHAVIOUR, *((group,) for group in GROUPS)]
@@ -21,6 +22,10 @@ def random_column(kind: pa.DataType, rng: np.random.Generator) -> pa.Array:
         return pa.FixedSizeListArray.from_arrays(pa.array(values, kind.value_type), type=kind)
     if pa.types.is_fixed_size_binary(kind):
         return pa.array([rng.bytes(kind.byte_width) for _ in range(ROWS)], kind)
+    if pa.types.is_string(kind):
+        return pa.array([f"{number} x{number // 10}" for number in rng.integers(0, 100, ROWS)])
+    if pa.types.is_boolean(kind):
+        return pa.array(rng.integers(0, 2, ROWS).astype(bool))
     return pa.array(rng.integers(0, 100, ROWS), kind)
 
 
