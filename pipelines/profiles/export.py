@@ -10,6 +10,7 @@ import pyarrow as pa
 from pipelines.capture import CaptureHealth, FlowSettings
 from pipelines.capture.decode import read_batches
 from pipelines.capture.flow_table import FlowTable
+from pipelines.capture.source import PIECE_BYTES
 from pipelines.datasets import fields
 from pipelines.datasets.captures import CaptureSource
 from pipelines.datasets.labels import assign_labels
@@ -37,6 +38,7 @@ def profile_rows(
     *,
     health: CaptureHealth,
     progress: Progress = silent,
+    piece_bytes: int = PIECE_BYTES,
 ) -> Iterator[pa.Table]:
     """The rows of one capture as they are finished, in tables of ``profile.schema(settings)``.
 
@@ -44,7 +46,7 @@ def profile_rows(
     cannot be read, is empty or is no capture.
     """
     table, exporter = FlowTable(settings), profile.open(settings)
-    for batch in read_batches(capture, health, progress=progress):
+    for batch in read_batches(capture, health, piece_bytes=piece_bytes, progress=progress):
         rows = exporter.add(batch, table.update(batch))
         health.ended_early = table.ended_early
         if rows.num_rows:

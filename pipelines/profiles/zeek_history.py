@@ -33,6 +33,8 @@ POWERS = 10 ** np.arange(18)
 SMALL = 32  # ASCII: from a capital letter to the small one
 
 Packets = NDArray[np.intp]
+# Packets and the letter of each (ASCII).
+Events = tuple[Packets, np.ndarray]
 
 
 def update_history(
@@ -53,7 +55,11 @@ def update_history(
         kept[_new_counted(records, letter, series, np.flatnonzero(letters == ord(letter)))] = True
     windows = _new_counted(records, "W", series, np.flatnonzero(zero))
     resends = _new_counted(records, "T", series, np.flatnonzero(again))
-    events = [(np.flatnonzero(kept), letters[kept]), (windows, b"W"), (resends, b"T")]
+    events: list[Events] = [
+        (np.flatnonzero(kept), letters[kept]),
+        (windows, np.full(len(windows), ord("W"))),
+        (resends, np.full(len(resends), ord("T"))),
+    ]
     return _spelled(events, runs)
 
 
@@ -136,26 +142,17 @@ def _new_counted(records: np.ndarray, letter: str, series: Packets, packets: Pac
     return packets[count == 1 if letter in ONCE else np.isin(count, POWERS)]
 
 
-def _spelled(events: list[tuple[Packets, np.ndarray | bytes]], runs: Runs) -> dict[int, str]:
+def _spelled(events: list[Events], runs: Runs) -> dict[int, str]:
     """Events in the order of packets and, within one, as listed; in small letters if backward."""
     packets = np.concatenate([where for where, _ in events])
-    letters = np.concatenate(
-        [
-            np.full(len(where), what[0]) if isinstance(what, bytes) else what
-            for where, what in events
-        ]
-    )
+    letters = np.concatenate([what for _, what in events])
     order = np.argsort(packets, kind="stable")
-    packets, letters = packets[order], letters[order].astype(np.uint8)
+    packets, letters = packets[order], letters[order]
     letters = np.where(runs.backward[packets], letters + SMALL, letters).astype(np.uint8)
     text, run = letters.tobytes().decode(), runs.run[packets]
-    starts = np.flatnonzero(np.append(True, run[1:] != run[:-1])[: len(run)])
+    starts = np.flatnonzero(np.diff(run, prepend=-1))
     stops = np.append(starts[1:], len(run))
-    return (
-        {
-            int(run[start]): text[start:stop]
-            for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)
-        }
-        if len(run)
-        else {}
-    )
+    return {
+        int(run[start]): text[start:stop]
+        for start, stop in zip(starts.tolist(), stops.tolist(), strict=False)
+    }
