@@ -57,4 +57,6 @@ def wire_lengths(batch: PacketBatch, rows: NDArray[np.intp]) -> Lengths:
     header[is_tcp] = (batch.payload_offset[rows] - transport)[is_tcp]
     header[transport == 0] = 0
     payload = np.where(header > 0, np.maximum(ip - (transport - offset) - header, 0), 0)
+    # A datagram made whole lies elsewhere in the buffer than the header of its last fragment.
+    payload = np.where(batch.is_fragment[rows], batch.payload_length[rows], payload)
     return Lengths(ip, header, payload)

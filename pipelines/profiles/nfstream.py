@@ -11,8 +11,6 @@ from pipelines.capture.flow_rows import FLAG_BITS, STATISTICS, WAYS, flow_statis
 from pipelines.capture.flow_table import Update
 from pipelines.capture.headers import SHORT, read
 from pipelines.capture.settings import FlowSettings
-from pipelines.capture.shims import VLAN_TYPES
-from pipelines.capture.steps import MOST_HEADERS
 from pipelines.profiles.endings import ACTIVE, FORCED, end_reasons
 from pipelines.profiles.open_flows import OpenFlows, runs_of
 from pipelines.profiles.profile import Column, Profile, rows_of, schema_of
@@ -21,7 +19,7 @@ from pipelines.profiles.text import address_texts, mac_texts
 PUBLISHED = "https://www.nfstream.org/docs/api"
 MILLISECOND = 1_000_000
 ETHERNET = 1
-VLAN_TYPES, MOST_TAGS = (0x8100, 0x88A8, 0x9100), 8
+TAG_TYPES, MOST_TAGS = (0x8100, 0x88A8, 0x9100), 8
 # What to keep of a flow beside its record: the VLAN of its first packet.
 RECORD = np.dtype([("begun", "?"), ("vlan_id", "u2")])
 _INTEGER, _REAL, _TEXT = pa.int64(), pa.float64(), pa.string()
@@ -149,8 +147,8 @@ def vlan_ids(batch: PacketBatch, rows: np.ndarray) -> np.ndarray:
     ids = np.zeros(len(rows), np.uint16)
     place = batch.frame_offset[rows] + 12
     tagged = np.flatnonzero(batch.link_type[rows] == ETHERNET)
-    for _ in range(MOST_HEADERS):
-        tagged = tagged[np.isin(read(batch.buffer, SHORT, place[tagged]), VLAN_TYPES)]
+    for _ in range(MOST_TAGS):
+        tagged = tagged[np.isin(read(batch.buffer, SHORT, place[tagged]), TAG_TYPES)]
         if not len(tagged):
             break
         ids[tagged] = read(batch.buffer, SHORT, place[tagged] + 2) & 0xFFF
