@@ -1,5 +1,6 @@
 """Framing: from the bytes of a capture file to the packets in it, whatever the file format."""
 
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from pipelines.progress import Progress, silent
 HEAD_BYTES = 24
 
 # A file, an open binary stream, or the files of a rotating capture in their order.
-Capture: TypeAlias = str | Path | BinaryIO | Sequence[Path]
+Capture: TypeAlias = str | Path | BinaryIO | io.RawIOBase | Sequence[Path]
 
 
 def read_files(
@@ -40,6 +41,7 @@ def read_files(
     health.file = health.file or capture[0].name
     for done, path in enumerate(capture, 1):
         part = CaptureHealth(path.name)
+        health.files.append(part)
         try:
             for frames in read_frames(path, part, piece_bytes=piece_bytes):
                 yield frames, part
@@ -48,12 +50,12 @@ def read_files(
             if done == len(capture) and not any(file.format for file in health.files):
                 raise
         finally:
-            health.add_file(part)
+            health.add(part)
         progress(f"reading {health.file}", done, len(capture), "files")
 
 
 def read_frames(
-    capture: str | Path | BinaryIO,
+    capture: str | Path | BinaryIO | io.RawIOBase,
     health: CaptureHealth,
     *,
     piece_bytes: int = PIECE_BYTES,
@@ -71,10 +73,12 @@ def read_frames(
         source = Source(stream)
         piece = source.first_piece(max(piece_bytes, HEAD_BYTES), HEAD_BYTES)
         framer = _framer(name, source, piece, health)
+        packets = 0
         while True:
             frames, used = framer.frames(piece)
+            packets += len(frames.start)
             health.bytes = source.position
-            progress(f"reading {name}", source.position, total, "bytes")
+            _report(progress, name, source.position, total, packets)
             if len(frames.start) or source.is_waiting:
                 yield frames
             rest = piece.buffer[used : piece.end]
@@ -86,6 +90,14 @@ def read_frames(
                 break
         if source.error or len(rest):
             health.add_corrupt(piece.offset, source.error or "the file ends inside a record")
+
+
+def _report(progress: Progress, name: str, position: int, total: int | None, packets: int) -> None:
+    """How far it is in bytes, or in packets where nobody knows how far it is to go."""
+    if total is None:
+        progress(f"reading {name}", packets, None, "packets")
+    else:
+        progress(f"reading {name}", position, total, "bytes")
 
 
 def _framer(name: str, source: Source, piece: Piece, health: CaptureHealth) -> Framer:
@@ -106,7 +118,9 @@ def _framer(name: str, source: Source, piece: Piece, health: CaptureHealth) -> F
 
 
 @contextmanager
-def _opened(capture: str | Path | BinaryIO) -> Iterator[tuple[str, BinaryIO, int | None]]:
+def _opened(
+    capture: str | Path | BinaryIO | io.RawIOBase,
+) -> Iterator[tuple[str, BinaryIO | io.RawIOBase, int | None]]:
     """The name, the open stream and the size in bytes of a capture; a stream stays open."""
     if not isinstance(capture, str | Path):
         yield str(getattr(capture, "name", "stream")), capture, None

@@ -10,6 +10,17 @@ from pipelines.words import counted
 NAMED_CORRUPT = 100
 NAMED_REASONS = 64
 OTHER_REASONS = "other reasons"
+# What the records of a capture's files add up to.
+SUMMED = (
+    "bytes",
+    "packets",
+    "decoded",
+    "truncated",
+    "too_nested",
+    "fragments",
+    "reassembled",
+    "fragments_lost",
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,9 @@ class CaptureHealth:
     sum of ``skipped``. ``truncated`` counts packets of which fewer bytes were captured than were on
     the wire; they are decoded as far as they go. ``bytes`` is the size of the file as read. Times
     are nanoseconds since 1970, None without packets. ``link_types`` counts packets by link type.
+    ``tunnels`` counts packets by the name of the outermost tunnel that they are in, ``too_nested``
+    those in more tunnels than are opened. Of the ``fragments`` of IP datagrams, ``fragments_lost``
+    belong to none that could be put together; ``reassembled`` counts those that were.
     ``ended_early`` counts flows that ended because more were open than the flow table holds,
     ``dropped`` packets of a live interface that came faster than they were read. A capture in
     several files has their records in ``files``; what they count adds up in its own.
@@ -45,6 +59,11 @@ class CaptureHealth:
     first_ns: int | None = None
     last_ns: int | None = None
     link_types: dict[int, int] = field(default_factory=dict)
+    tunnels: dict[str, int] = field(default_factory=dict)
+    too_nested: int = 0
+    fragments: int = 0
+    reassembled: int = 0
+    fragments_lost: int = 0
     ended_early: int = 0
     dropped: int = 0
     files: list["CaptureHealth"] = field(default_factory=list)
@@ -52,8 +71,12 @@ class CaptureHealth:
     def add_file(self, part: "CaptureHealth") -> None:
         """Add the record of one of the files that this capture lies in."""
         self.files.append(part)
+        self.add(part)
+
+    def add(self, part: "CaptureHealth") -> None:
+        """Add what the record of a part of this capture counts."""
         self.format = self.format or part.format
-        for name in ("bytes", "packets", "decoded", "truncated"):
+        for name in SUMMED:
             setattr(self, name, getattr(self, name) + getattr(part, name))
         for reason, count in part.skipped.items():
             self.add_skipped(reason, count)
@@ -64,6 +87,8 @@ class CaptureHealth:
             self.add_times(part.first_ns, part.last_ns)
         for code, count in part.link_types.items():
             self.link_types[code] = self.link_types.get(code, 0) + count
+        for tunnel, count in part.tunnels.items():
+            self.tunnels[tunnel] = self.tunnels.get(tunnel, 0) + count
 
     def add_corrupt(self, offset: int, reason: str) -> None:
         """Count a corrupt record at byte ``offset``; the first hundred are named."""

@@ -29,7 +29,7 @@ class Source:
     A stream whose ``readinto`` returns None has nothing yet: then ``is_waiting`` is true.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO | io.RawIOBase) -> None:
         self._file = _File(stream)
         self.error = ""
         self.is_waiting = False
@@ -89,7 +89,7 @@ class Source:
 class _File(io.RawIOBase):
     """A binary stream that hands over what it has, and counts; ``head`` is its beginning."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO | io.RawIOBase) -> None:
         self._stream: Any = stream
         self.count = 0
         self.head = b""

@@ -1,20 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Packets crafted with scapy: whole TCP and UDP conversations with correct lengths and checksums.
+"""Packets by scapy: crafted TCP and UDP conversations, and what a live interface carries.
 
 This is the only module that imports scapy, which is GPL-2.0-only as this file therefore is, and it
 does so only when a function is called: the rest of the project never loads it.
 """
 
+import socket
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 Opening = Literal["accepted", "refused", "unanswered", "abandoned"]
 Closing = Literal["fin", "client_reset", "server_reset", "open"]
 
 ETHERNET_MTU = 1500
 RETRY_US = 1_000_000  # RFC 6298, section 2.1: the first retransmission waits one second
+
+# Linux: hardware types of interfaces (if_arp.h) -> link types; tunnels have no link header.
+LINK_TYPES = {1: 1, 772: 1, 801: 105, 803: 127, 65534: 101, 768: 101, 769: 101, 776: 101, 778: 101}
+# Room for what comes while a batch is decoded, half a second of a busy gigabit link.
+BUFFER_BYTES = 64 << 20
+SOL_PACKET, PACKET_STATISTICS = 263, 6
+SO_RCVBUFFORCE = 33
+LONGEST_FRAME = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -126,6 +136,77 @@ def dns_answer(
     outcome = 0 if values else 3  # NXDOMAIN, RFC 1035, 4.1.1
     answer = DNS(id=identifier, qr=1, rd=1, ra=1, rcode=outcome, qd=question, an=records)
     return bytes(answer.compress())
+
+
+class CaptureSocket:
+    """Frames of a live interface as scapy's capture socket hands them over, undissected.
+
+    ``bpf`` is a filter in tcpdump's words. Raises PermissionError without the right to capture,
+    ValueError for an unknown interface, a link type that cannot be read, or a wrong filter, OSError
+    for what else the system refuses.
+    """
+
+    def __init__(self, interface: str, bpf: str | None = None) -> None:
+        from scapy.config import conf
+        from scapy.error import Scapy_Exception
+        from scapy.layers import l2  # noqa: F401  # brings the sockets, and Ethernet to them
+
+        if interface not in (known := [name for _, name in socket.if_nameindex()]):
+            raise ValueError(f"there is no interface {interface!r}; there are {', '.join(known)}")
+        # Loopback shows every packet twice, going out and coming in: that socket leaves one out.
+        opened = conf.L2socket if interface == conf.loopback_name else conf.L2listen
+        try:
+            self._socket = opened(iface=interface, filter=bpf)
+        except Scapy_Exception as error:
+            raise ValueError(f"the filter {bpf!r} cannot be used: {error}") from error
+        hardware = self._socket.ins.getsockname()[3]
+        if hardware not in LINK_TYPES:
+            self.close()
+            raise ValueError(f"interface {interface} has hardware type {hardware}, unknown here")
+        self.link_type = LINK_TYPES[hardware]
+        self._socket.ins.setblocking(False)
+        self._enlarge_buffer()
+
+    def _enlarge_buffer(self) -> None:
+        try:
+            self._socket.ins.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
+        except PermissionError:  # beyond the system's limit only an administrator may go
+            self._socket.ins.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def fileno(self) -> int:
+        """The socket's descriptor, to be waited for."""
+        return int(self._socket.fileno())
+
+    def receive(self, most: int) -> list[tuple[bytes, int]]:
+        """The frames that wait, at most ``most``, each with its nanoseconds since 1970."""
+        frames: list[tuple[bytes, int]] = []
+        receive = self._socket.recv_raw
+        try:
+            while len(frames) < most:
+                _, data, seconds = receive(LONGEST_FRAME)
+                if data:
+                    frames.append((data, round(seconds * 1e9)))
+        except BlockingIOError:
+            pass
+        except OSError:
+            if not frames:
+                raise  # else once more with the next call
+        return frames
+
+    def dropped(self) -> int:
+        """How many frames the system dropped since the last call, its buffer being full."""
+        counts = self._socket.ins.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
+        return int(struct.unpack("II", counts)[1])
+
+    def close(self) -> None:
+        """Stop capturing."""
+        self._socket.close()
 
 
 class _Tcp:

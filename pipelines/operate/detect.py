@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.capture import CaptureHealth, read_flows, read_packet_rows
+from pipelines.capture.rotation import find_rotation
 from pipelines.datasets.captures import CaptureSource, find_captures
 from pipelines.datasets.csv_files import as_texts, typed
 from pipelines.datasets.description import no_such_column
+from pipelines.datasets.keys import numbers
 from pipelines.datasets.table_files import TableFile
 from pipelines.datasets.table_source import TableSource, find_table
 from pipelines.datasets.tables import free_name
@@ -18,6 +21,8 @@ from pipelines.errors import InputError
 from pipelines.operate.detector import Detector, DetectorManifest, read_manifest
 from pipelines.operate.eve import flow_records, packet_records, table_records
 from pipelines.progress import Progress, silent
+
+FILE_NAME = "pcap_filename"
 
 Record = dict[str, Any]
 Write = Callable[[pa.Table, np.ndarray, DetectorManifest], Iterator[Record]]
@@ -37,7 +42,9 @@ def detect(
     """A verdict on every flow, packet or table record of ``source``, as ``eve.eve_line`` writes it.
 
     ``source`` is a capture, a folder of captures, or a table, whichever the detector was trained
-    on. Flows come in the order in which they end. ``health`` receives the record of each capture,
+    on. Flows come in the order in which they end; those of a rotating capture, whose files lie in
+    one folder, go on from file to file. ``pcap_filename`` is the file in which a flow begins, by
+    its time. ``health`` receives the record of each capture,
     ``warnings`` a sentence for each thing that was left out. The first record raises InputError if
     there is nothing that the detector can read.
     """
@@ -93,35 +100,74 @@ def _detect_captures(
 ) -> Iterator[Record]:
     captures = captures_at(source)
     warnings.extend(captures.warnings)
-    several, refused = len(captures.files) > 1, 0
-    within = silent if several else progress
-    for done, (name, path) in enumerate(captures.files.items(), 1):
-        capture_health = CaptureHealth()
+    tables = _rows_of_captures(captures, detector.manifest, health, warnings, progress)
+    for rows in in_batches(tables, BATCH_ROWS):
+        names = rows[FILE_NAME].to_pylist()
+        records = judge(detector, rows.drop_columns(FILE_NAME))
+        for name, record in zip(names, records, strict=True):
+            yield record | {FILE_NAME: name} if len(captures.files) > 1 else record
+
+
+def judge(detector: Detector, rows: pa.Table) -> Iterator[Record]:
+    """The records of flow or packet rows, in their order."""
+    write: Write = flow_records if detector.manifest.granularity == "flow" else packet_records
+    return write(rows, detector.classifier.predict_proba(rows), detector.manifest)
+
+
+def _rows_of_captures(
+    captures: CaptureSource,
+    manifest: DetectorManifest,
+    health: list[CaptureHealth],
+    warnings: list[str],
+    progress: Progress,
+) -> Iterator[pa.Table]:
+    """The rows of all captures, with the file that each begins in as ``FILE_NAME``."""
+    names = {path: name for name, path in captures.files.items()}
+    groups = find_rotation(names)
+    several, refused = len(groups) > 1, 0
+    for done, files in enumerate(groups, 1):
+        capture_health = CaptureHealth(names[files[0]])
         health.append(capture_health)
         try:
-            for record in _detect_capture(detector, path, capture_health, within):
-                yield record | {"pcap_filename": name} if several else record
+            yield from _rows_of_capture(
+                files, names, manifest, capture_health, silent if several else progress
+            )
         except InputError as error:
             refused += 1
-            if refused == len(captures.files):
+            if refused == len(groups):
                 raise
-            warnings.append(f"{name} was left out: {error.message}")
-        capture_health.file = name
+            warnings.append(f"{capture_health.file} was left out: {error.message}")
         if several:
-            progress("detecting", done, len(captures.files), "captures")
+            progress("detecting", done, len(groups), "captures")
         if warning := capture_health.ended_early_warning():
             warnings.append(warning)
 
 
-def _detect_capture(
-    detector: Detector, capture: Path, health: CaptureHealth, progress: Progress
-) -> Iterator[Record]:
-    manifest = detector.manifest
+def _rows_of_capture(
+    files: list[Path],
+    names: dict[Path, str],
+    manifest: DetectorManifest,
+    health: CaptureHealth,
+    progress: Progress,
+) -> Iterator[pa.Table]:
+    """The rows of a capture in one file, or in those of a rotation."""
     read = read_flows if manifest.granularity == "flow" else read_packet_rows
-    write: Write = flow_records if manifest.granularity == "flow" else packet_records
-    tables = read(capture, manifest.settings, health=health, progress=progress)
-    for rows in in_batches(tables, BATCH_ROWS):
-        yield from write(rows, detector.classifier.predict_proba(rows), manifest)
+    capture = files[0] if len(files) == 1 else files
+    for rows in read(capture, manifest.settings, health=health, progress=progress):
+        part = np.zeros(rows.num_rows, np.intp)
+        if health.files:
+            part = _file_numbers(numbers(rows, "first_seen_ns"), health.files)
+        column = pa.array([names[files[number]] for number in part.tolist()], pa.string())
+        yield rows.append_column(FILE_NAME, column)
+
+
+def _file_numbers(
+    first_ns: npt.NDArray[np.int64], files: list[CaptureHealth]
+) -> npt.NDArray[np.intp]:
+    """Which file of a rotation each row begins in: the last that had begun by then."""
+    begins = np.array([0 if file.first_ns is None else file.first_ns for file in files], np.int64)
+    found = np.searchsorted(np.maximum.accumulate(begins), first_ns, side="right") - 1
+    return np.maximum(found, 0)
 
 
 def _detect_table(
