@@ -7,10 +7,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from pipelines.datasets.fields import check_masks
 from pipelines.errors import InputError
+from pipelines.executors import Workers
 from pipelines.models.registry import MODELS
 
 
@@ -56,6 +64,12 @@ class DataSpec(SpecPart):
     """For a table of one's own: which columns are the label, the time, or to be dropped."""
     masks: list[str] | None = None
     """Field groups that models may not see; the identifiers by default."""
+    accept_shortcuts: str | None = Field(default=None, min_length=1, max_length=4000)
+    """Why to go on even if the audit finds a leak; the report says so on its first line."""
+    workers: int | None = None
+    """Captures that are read at once; as many as there are CPUs when left out."""
+    executor: str = "auto"
+    """Who reads captures: auto, serial, processes, dask, or a Dask scheduler's address."""
 
     @field_validator("masks")
     @classmethod
@@ -63,6 +77,12 @@ class DataSpec(SpecPart):
         """Refuse a mask that is no field group."""
         check_masks(names or [])
         return names
+
+    @model_validator(mode="after")
+    def known_workers(self) -> "DataSpec":
+        """Refuse an executor that does not exist, or a number of workers that cannot be."""
+        Workers(self.executor, self.workers)
+        return self
 
 
 class RequirementsSpec(SpecPart):

@@ -9,6 +9,7 @@ from agents.planners.base import Evidence, Planner
 from agents.spec import Spec
 from agents.state import State, spent_minutes
 from pipelines.errors import NetloopError
+from pipelines.executors import Workers
 from pipelines.progress import Progress, silent
 from pipelines.store.events import EventLog, EventType
 from pipelines.store.run import RunFolder
@@ -52,6 +53,8 @@ class Workbench:
             progress=self.progress,
             rates=self.rates,
             run=self.run,
+            workers=Workers(self.spec.data.executor, self.spec.data.workers),
+            shards=self.run.workspace / "shards",
         )
 
     def call(self, name: str, step: Step, state: State) -> ToolResult:

@@ -95,6 +95,7 @@ class Workers:
         return Workers("serial") if few else Workers("processes", min(self.size, tasks))
 
 
+AUTO = Workers()
 SERIAL = Workers("serial")
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +54,13 @@ def call_key(tool: ToolSpec[Any], params: Params, context: ToolContext) -> str:
 
     Of files the names count too: a class may be called after its file.
     """
-    outside = [[str(path), hash_file(path)] for path in tool.reads(params)]
+    outside = tool.reads(params)
+    with ThreadPoolExecutor() as pool:  # hashing leaves Python's lock alone
+        hashes = list(pool.map(hash_file, outside))
+    read = [[str(path), digest] for path, digest in zip(outside, hashes, strict=True)]
     inputs = sorted(context.inputs.items())
     values = params.model_dump(mode="json")
-    return hash_text(
-        canonical_json([tool.name, tool.version, values, context.seed, inputs, outside])
-    )
+    return hash_text(canonical_json([tool.name, tool.version, values, context.seed, inputs, read]))
 
 
 def recall(calls: Path, key: str, context: ToolContext) -> ToolResult | None:

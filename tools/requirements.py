@@ -92,8 +92,9 @@ def _record(params: RecordParams, context: ToolContext) -> ToolResult:
 
 def _import(params: ImportParams, context: ToolContext) -> ToolResult:
     from pipelines.capture import FlowSettings
-    from pipelines.datasets.sources import load_source
-    from pipelines.store.rows import write_rows
+    from pipelines.datasets.capture_rows import Reading
+    from pipelines.datasets.sources import open_source
+    from pipelines.store.rows import write_tables
 
     settings = FlowSettings(
         idle_seconds=params.idle_seconds,
@@ -104,35 +105,33 @@ def _import(params: ImportParams, context: ToolContext) -> ToolResult:
         decode_tunnels=params.decode_tunnels,
         protocols=params.protocols,
     )
-    source = Path(params.source)
-    loaded = load_source(
-        source,
+    opened = open_source(
+        Path(params.source),
         params.label,
-        params.granularity,
-        settings,
+        Reading(params.granularity, settings, context.workers, context.shards),
         context.progress,
         columns=_column_map(params),
         least_classes=1 if params.name == "test_rows" else 2,
     )
-    health = [record.to_json() for record in loaded.health]
-
     # what a detector must know of its rows; where they lay is no part of what they are
     shape = {"granularity": params.granularity, **settings.model_dump(mode="json")}
+    health: list[dict[str, Any]] = []
 
     def fill(folder: Path) -> None:
-        write_rows(folder, loaded.rows)
+        write_tables(folder, opened.tables, opened.schema)
+        health.extend(record.to_json() for record in opened.health)
         write_atomic(folder / "health.json", json.dumps(health, indent=1))
         write_atomic(folder / "import.json", canonical_json(shape))
 
     digest = context.store.make(fill)
     numbers = {
-        "rows": loaded.rows.num_rows,
-        "classes": count_classes(loaded.rows),
+        "rows": opened.classes.total(),
+        "classes": dict(sorted(opened.classes.items())),
         "captures": len(health),
         "health": _health_totals(health),
         "label": params.label,
         "granularity": params.granularity,
-        "warnings": loaded.warnings,
+        "warnings": opened.warnings,
     }
     return ToolResult(artifacts={params.name: digest}, numbers=numbers, work=_size(params))
 

@@ -7,6 +7,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipelines.executors import AUTO, Workers
 from pipelines.progress import Progress, silent
 from pipelines.store.artifacts import ArtifactStore
 from pipelines.store.run import RunFolder
@@ -45,7 +46,11 @@ class ToolResult(BaseModel):
 
 @dataclass(frozen=True)
 class ToolContext:
-    """What a tool may touch: the artefacts of its run, a progress line, measured rates."""
+    """What a tool may touch: the artefacts of its run, a progress line, measured rates.
+
+    ``workers`` read captures and ``shards`` keeps what they made of them; results are the same
+    whoever works, so neither is part of a call.
+    """
 
     store: ArtifactStore
     inputs: Mapping[str, str] = field(default_factory=dict)
@@ -54,6 +59,8 @@ class ToolContext:
     rates: Rates = field(default_factory=Rates)
     run: RunFolder | None = None
     emit: Callable[[str], object] = lambda line: None
+    workers: Workers = AUTO
+    shards: Path | None = None
 
     def artifact(self, name: str) -> Path:
         """The folder of the artefact that an earlier step left under ``name``."""

@@ -11,6 +11,7 @@ from agents.terminal import data_export
 from agents.terminal.options import (
     DEFAULT_WORKSPACE,
     By,
+    Executor,
     Granularity,
     Json,
     Label,
@@ -18,6 +19,7 @@ from agents.terminal.options import (
     Protocols,
     Seed,
     TestShare,
+    WorkerCount,
     Workspace,
 )
 
@@ -36,6 +38,8 @@ def inspect(
     label: Label = None,
     granularity: Granularity = "flow",
     protocols: Protocols = False,
+    workers: WorkerCount = None,
+    executor: Executor = "auto",
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
@@ -50,7 +54,7 @@ def inspect(
     from agents.terminal.render import render_inspection
 
     with RichProgress() as progress:
-        direct = Direct(workspace, 0, progress)
+        direct = Direct(workspace, 0, progress, executor, workers)
         found = direct.call("inspect_source", source=str(source), label=label)
         rows = direct.call(
             "import_rows",
@@ -74,6 +78,8 @@ def split(
     granularity: Granularity = "flow",
     protocols: Protocols = False,
     seed: Seed = 0,
+    workers: WorkerCount = None,
+    executor: Executor = "auto",
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
@@ -88,7 +94,7 @@ def split(
     from agents.terminal.render import render_split
 
     with RichProgress() as progress:
-        direct = Direct(workspace, seed, progress)
+        direct = Direct(workspace, seed, progress, executor, workers)
         done = direct.import_and_split(source, label, granularity, by, test, protocols)
     numbers = done["split_rows"]
     result = {**numbers, "manifest": str((direct.path("split") / "manifest.json").resolve())}
@@ -105,6 +111,8 @@ def audit(
     granularity: Granularity = "flow",
     protocols: Protocols = False,
     seed: Seed = 0,
+    workers: WorkerCount = None,
+    executor: Executor = "auto",
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
@@ -119,7 +127,7 @@ def audit(
     from agents.terminal.render import render_audit
 
     with RichProgress() as progress:
-        direct = Direct(workspace, seed, progress)
+        direct = Direct(workspace, seed, progress, executor, workers)
         direct.import_and_split(source, label, granularity, by, test, protocols)
         result = direct.call("audit_shortcuts", masks=mask_list(masks))
     print_result(result, as_json, render_audit)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from pipelines.executors import Workers
 from pipelines.progress import Progress
 from pipelines.store.artifacts import ArtifactStore
 from tools.calls import call, inputs_of
@@ -14,7 +15,15 @@ from tools.spec import ToolContext
 class Direct:
     """A sequence of tool calls; each finds the artefacts that the ones before it left."""
 
-    def __init__(self, workspace: Path, seed: int, progress: Progress) -> None:
+    def __init__(
+        self,
+        workspace: Path,
+        seed: int,
+        progress: Progress,
+        executor: str = "auto",
+        workers: int | None = None,
+    ) -> None:
+        self.workers = Workers(executor, workers)
         self.workspace = workspace
         self.seed = seed
         self.progress = progress
@@ -29,6 +38,8 @@ class Direct:
             seed=self.seed,
             progress=self.progress,
             rates=Rates.of(self.workspace),
+            workers=self.workers,
+            shards=self.workspace / "shards",
         )
         result, _ = call(tool, params, context, self.workspace / "calls")
         self.artifacts |= result.artifacts

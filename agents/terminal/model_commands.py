@@ -11,6 +11,7 @@ from agents.terminal.data_commands import Source, mask_list, print_result
 from agents.terminal.options import (
     DEFAULT_WORKSPACE,
     By,
+    Executor,
     Granularity,
     Json,
     Label,
@@ -18,6 +19,7 @@ from agents.terminal.options import (
     Protocols,
     Seed,
     TestShare,
+    WorkerCount,
     Workspace,
 )
 from pipelines.errors import InputError
@@ -46,6 +48,8 @@ def baselines(
     protocols: Protocols = False,
     seed: Seed = 0,
     out: Out = None,
+    workers: WorkerCount = None,
+    executor: Executor = "auto",
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
@@ -61,7 +65,8 @@ def baselines(
         "test": test,
         "protocols": protocols,
     }
-    _train("train_baselines", {}, setting, mask_list(masks), seed, out, as_json, workspace)
+    work = {"executor": executor, "workers": workers}
+    _train("train_baselines", {}, setting, work, mask_list(masks), seed, out, as_json, workspace)
 
 
 @train_app.command()
@@ -76,6 +81,8 @@ def cnn(
     epochs: Annotated[int, typer.Option("--epochs", help="At most; it may stop sooner.")] = 30,
     seed: Seed = 0,
     out: Out = None,
+    workers: WorkerCount = None,
+    executor: Executor = "auto",
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
@@ -93,8 +100,17 @@ def cnn(
         "test": test,
         "protocols": protocols,
     }
+    work = {"executor": executor, "workers": workers}
     _train(
-        "train_cnn", {"epochs": epochs}, setting, mask_list(masks), seed, out, as_json, workspace
+        "train_cnn",
+        {"epochs": epochs},
+        setting,
+        work,
+        mask_list(masks),
+        seed,
+        out,
+        as_json,
+        workspace,
     )
 
 
@@ -183,6 +199,7 @@ def _train(
     tool: str,
     params: dict[str, Any],
     setting: dict[str, Any],
+    work: dict[str, Any],
     masks: list[str],
     seed: int,
     out: Path | None,
@@ -196,7 +213,7 @@ def _train(
     if out is not None and out.exists():
         raise InputError(f"--out {out} is there already.", "Name a folder that does not exist yet.")
     with RichProgress() as progress:
-        direct = Direct(workspace, seed, progress)
+        direct = Direct(workspace, seed, progress, **work)
         direct.import_and_split(**setting)
         direct.call("record_requirements")
         direct.call("audit_shortcuts", masks=masks)

@@ -28,6 +28,20 @@ Protocols = Annotated[
     bool,
     typer.Option("--protocols", help="Add columns of what TLS, QUIC, HTTP, DNS, SSH, SMTP say."),
 ]
+WorkerCount = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", help="Captures read at once.", show_default="as many as there are CPUs"
+    ),
+]
+Executor = Annotated[
+    str,
+    typer.Option(
+        "--executor",
+        help="Who reads captures: auto, serial, processes, dask, or a Dask scheduler's address "
+        "(tcp://host:8786).",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of splits, models and draws.")]
 By = Annotated[
     Literal["time", "capture", "flow", "row", "host", "day", "site"] | None,

@@ -95,13 +95,12 @@ def _checked(
     path: Path, opened: OpenedSource, tables: Iterator[pa.Table], least_classes: int
 ) -> Iterator[pa.Table]:
     """The tables; after the last of them what all of them together have to be is checked."""
-    classes: Counter[str] = Counter()
     for rows in tables:
         for found in rows["label"].value_counts().to_pylist():
-            classes[found["values"]] += found["counts"]
+            opened.classes[found["values"]] += found["counts"]
         yield rows
-    check_classes(path, classes, opened.warnings, least_classes)
-    opened.warnings.extend(look_alikes(classes))
+    check_classes(path, opened.classes, opened.warnings, least_classes)
+    opened.warnings.extend(look_alikes(opened.classes))
 
 
 def source_files(

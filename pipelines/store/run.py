@@ -29,6 +29,7 @@ class RunFolder:
         self.checkpoints = path / "checkpoints.sqlite"
         self.report = path / "report.html"
         self.calls = path / "calls"
+        self.workspace = path.parent.parent
 
     @classmethod
     def create(cls, workspace: Path, record: dict[str, Any]) -> "RunFolder":
