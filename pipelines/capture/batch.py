@@ -1,5 +1,6 @@
 """A batch of decoded packets: equal-length NumPy columns over one piece of a capture."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,11 @@ class PacketBatch:
     transport field that was not captured is 0. ``payload_offset`` points into ``buffer``;
     ``payload_length`` counts the bytes that were captured, 0 where only headers could follow
     (``decode_transport``).
+
+    A packet in a tunnel is the innermost IP packet, its MAC addresses those within the tunnel (0
+    where there are none); ``tunnel`` is the code of the outermost tunnel (``Tunnel``). A fragment
+    that makes its datagram whole has the datagram's transport fields and payload, which then lie
+    behind the piece of the capture in ``buffer`` (``fragments.py``).
     """
 
     buffer: Buffer
@@ -35,6 +41,7 @@ class PacketBatch:
     link_type: NDArray[np.uint16]
     src_mac: NDArray[np.uint64]
     dst_mac: NDArray[np.uint64]
+    tunnel: NDArray[np.uint8]
     ip_version: NDArray[np.uint8]
     src_ip: NDArray[np.void]
     dst_ip: NDArray[np.void]
@@ -66,6 +73,7 @@ class PacketBatch:
 DECODED: dict[str, Any] = {
     "src_mac": np.uint64,
     "dst_mac": np.uint64,
+    "tunnel": np.uint8,
     "ip_version": np.uint8,
     "src_ip": ADDRESS,
     "dst_ip": ADDRESS,
@@ -91,10 +99,34 @@ DECODED: dict[str, Any] = {
 }
 
 
+# Those that the transport header and what follows it tell.
+TRANSPORT = (
+    "protocol",
+    "transport_offset",
+    "src_port",
+    "dst_port",
+    "tcp_seq",
+    "tcp_ack",
+    "tcp_flags",
+    "tcp_window",
+    "l4_checksum",
+    "icmp_type",
+    "icmp_code",
+    "payload_offset",
+    "payload_length",
+)
+FRAMED = (
+    "time_ns",
+    "captured_length",
+    "wire_length",
+    "record_offset",
+    "frame_offset",
+    "link_type",
+)
+
+
 def undecoded(frames: Frames) -> PacketBatch:
     """A batch of framed packets whose decoded columns are all zero."""
-    count = len(frames.start)
-    columns = {name: np.zeros(count, kind) for name, kind in DECODED.items()}
     return PacketBatch(
         buffer=frames.buffer,
         time_ns=frames.time_ns,
@@ -103,5 +135,27 @@ def undecoded(frames: Frames) -> PacketBatch:
         record_offset=frames.record_offset,
         frame_offset=frames.start,
         link_type=frames.link_type,
-        **columns,
+        **_zeros(len(frames.start)),
     )
+
+
+def part_of(batch: PacketBatch, rows: NDArray[np.intp]) -> PacketBatch:
+    """The packets ``rows`` of a batch, their decoded columns all zero again."""
+    framed = {name: getattr(batch, name)[rows] for name in FRAMED}
+    return PacketBatch(buffer=batch.buffer, **framed, **_zeros(len(rows)))
+
+
+def put_rows(
+    batch: PacketBatch,
+    rows: NDArray[np.intp],
+    part: PacketBatch,
+    chosen: NDArray[np.intp],
+    names: Iterable[str] = DECODED,
+) -> None:
+    """Write the columns ``names`` of ``part[chosen]`` into the rows ``rows`` of a batch."""
+    for name in names:
+        getattr(batch, name)[rows] = getattr(part, name)[chosen]
+
+
+def _zeros(count: int) -> dict[str, Any]:
+    return {name: np.zeros(count, kind) for name, kind in DECODED.items()}

@@ -34,7 +34,13 @@ def read_flows(
     first table if the capture cannot be read, is empty or is no capture.
     """
     health = CaptureHealth() if health is None else health
-    batches = read_batches(capture, health, piece_bytes=piece_bytes, progress=progress)
+    batches = read_batches(
+        capture,
+        health,
+        decode_tunnels=settings.decode_tunnels,
+        piece_bytes=piece_bytes,
+        progress=progress,
+    )
     return flow_tables(batches, settings, health)
 
 
@@ -78,7 +84,13 @@ def read_packet_rows(
     flow table knows of it.
     """
     health = CaptureHealth() if health is None else health
-    batches = read_batches(capture, health, piece_bytes=piece_bytes, progress=progress)
+    batches = read_batches(
+        capture,
+        health,
+        decode_tunnels=settings.decode_tunnels,
+        piece_bytes=piece_bytes,
+        progress=progress,
+    )
     return packet_tables(batches, settings, health)
 
 

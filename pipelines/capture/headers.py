@@ -21,7 +21,7 @@ Rows: TypeAlias = "slice | NDArray[np.intp]"
 ADDRESS = np.dtype([("high", ">u8"), ("low", ">u8")])
 
 MAC = np.dtype([("high", ">u2"), ("low", ">u4")])
-ETHERNET = np.dtype([("dst", MAC), ("src", MAC), ("type", ">u2")])
+ETHERNET_HEADER = np.dtype([("dst", MAC), ("src", MAC), ("type", ">u2")])
 COOKED = np.dtype([("", "V4"), ("size", ">u2"), ("src", MAC), ("", "V2"), ("type", ">u2")])
 COOKED2 = np.dtype([("type", ">u2"), ("", "V9"), ("size", "u1"), ("src", MAC), ("", "V2")])
 IPV4 = np.dtype(

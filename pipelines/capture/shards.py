@@ -233,7 +233,9 @@ def _read_part(
     health = record.health
     with (folder / BORDERS).open("wb") as borders:
         reader = PartReader(task.settings, borders)
-        for batch in read_batches(task.paths[0], health, progress=progress):
+        tunnels = task.settings.decode_tunnels
+        batches = read_batches(task.paths[0], health, decode_tunnels=tunnels, progress=progress)
+        for batch in batches:
             write_flows(writer, reader.update(batch), task.settings)
             health.ended_early = reader.ended_early
         reader.end()

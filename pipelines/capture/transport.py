@@ -5,26 +5,28 @@ from numpy.typing import NDArray
 
 from pipelines.capture.batch import PacketBatch
 from pipelines.capture.headers import ICMP, TCP, UDP, Offsets, read_torn
+from pipelines.capture.network import Network
 
 ICMP_PROTOCOL, TCP_PROTOCOL, UDP_PROTOCOL, ICMPV6_PROTOCOL, SCTP_PROTOCOL = 1, 6, 17, 58, 132
 # Type, code, checksum and four bytes whose meaning depends on the type.
 ICMP_BYTES = 8
+UDP_BYTES = 8
 # Two ports as in UDP, a verification tag and a checksum of four bytes each.
 SCTP_BYTES = 12
 # Request and reply, of ICMP and of ICMPv6.
 ECHOES = (8, 0, 128, 129)
 
 
-def decode_transport(
-    batch: PacketBatch, transport: Offsets, stop: Offsets, has_transport: NDArray[np.bool_]
-) -> None:
-    """Fill in ports, TCP, ICMP and payload columns; ``stop`` is where the IP packets end.
+def decode_transport(batch: PacketBatch, network: Network) -> None:
+    """Fill in ports, TCP, ICMP and payload columns.
 
     Payload is what follows TCP, UDP, SCTP or an ICMP echo. Other ICMP messages quote packets or
     name hosts, tunnels hold whole packets and other protocols are unknown: there the bytes are
     headers, with the addresses, ports and times to live that masks are to hide.
     """
-    protocol = np.where(has_transport, batch.protocol, 0)
+    transport, stop = network.transport, network.stop
+    np.copyto(batch.transport_offset, transport, where=network.has_transport)
+    protocol = np.where(network.has_transport, batch.protocol, 0)
     payload = stop.copy()
     _decode_tcp(batch, np.flatnonzero(protocol == TCP_PROTOCOL), transport, stop, payload)
     _decode_udp(batch, np.flatnonzero(protocol == UDP_PROTOCOL), transport, stop, payload)

@@ -46,7 +46,14 @@ def profile_rows(
     cannot be read, is empty or is no capture.
     """
     table, exporter = FlowTable(settings), profile.open(settings)
-    for batch in read_batches(capture, health, piece_bytes=piece_bytes, progress=progress):
+    batches = read_batches(
+        capture,
+        health,
+        decode_tunnels=settings.decode_tunnels,
+        piece_bytes=piece_bytes,
+        progress=progress,
+    )
+    for batch in batches:
         rows = exporter.add(batch, table.update(batch))
         health.ended_early = table.ended_early
         if rows.num_rows:

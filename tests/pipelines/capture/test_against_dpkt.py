@@ -1,10 +1,18 @@
-"""Every packet of every Ethernet capture that dpkt reads, column by column."""
+"""Every packet of every Ethernet capture that dpkt reads, column by column.
+
+dpkt opens no tunnels and leaves fragments alone: ours are read in the same way where that can be
+switched off, and what is left of the differences is not compared.
+"""
 
 import dpkt
 
 from pipelines.capture import CaptureHealth, read_batches
 
 MAPPED = b"\0" * 10 + b"\xff\xff"
+# What tunnels, fragments and authenticated packets have in common with dpkt.
+OUTER = ("src_mac", "dst_mac", "ip_version", "src_ip", "dst_ip", "ttl", "ip_id", "is_fragment")
+# Its header is stepped over here.
+AUTHENTICATION = 51
 # pcapng files whose interfaces have different clocks: dpkt reads all with the first one's.
 SEVERAL_CLOCKS = {
     "anydesk.pcapng",
@@ -100,11 +108,14 @@ def differences(path, expected) -> tuple[list[str], int]:
     """What differs between dpkt's packets and ours, and how many IP packets were compared."""
     found: list[str] = []
     index = compared = 0
-    for batch in read_batches(path, CaptureHealth()):
+    for batch in read_batches(path, CaptureHealth(), decode_tunnels=False):
         for row in range(len(batch)):
             time, frame = expected[index]
             index += 1
             columns = by_dpkt(frame) or {}
+            authenticated = columns.get("protocol") == AUTHENTICATION
+            if batch.tunnel[row] or batch.is_fragment[row] or authenticated:
+                columns = {k: v for k, v in columns.items() if k in OUTER}
             compared += bool(columns)
             late = abs(int(batch.time_ns[row]) - round(time * 1_000_000_000)) > 1_000
             if late and path.name not in SEVERAL_CLOCKS:

@@ -6,9 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.capture import CaptureHealth, FlowSettings, read_batches, read_flows
+from pipelines.capture.link import LINK_TYPES as LINKS
 
 PCAP = bytes.fromhex("d4c3b2a1020004000000000000000000ffff0000")
-LINK_TYPES = st.sampled_from([0, 1, 12, 101, 108, 113, 127, 228, 229, 276])
+LINK_TYPES = st.sampled_from([*LINKS, 147])
+# Where in the buffer something lies depends on the piece that it came with.
+PLACES = ("buffer", "frame_offset", "ip_offset", "transport_offset", "payload_offset")
 PIECES = st.sampled_from([1, 7, 100, 1 << 20])
 
 
@@ -17,7 +20,7 @@ def account(content: bytes, piece_bytes: int = 1 << 20) -> tuple[dict, list[tupl
     health = CaptureHealth()
     rows = []
     for batch in read_batches(io.BytesIO(content), health, piece_bytes=piece_bytes):
-        columns = {k: v for k, v in vars(batch).items() if k not in ("buffer", "payload_offset")}
+        columns = {k: v for k, v in vars(batch).items() if k not in PLACES}
         payloads = [
             batch.buffer[start : start + size].tobytes()
             for start, size in zip(batch.payload_offset, batch.payload_length, strict=True)
