@@ -49,6 +49,30 @@ HOST_NAMES = (
     *("id_orig_h", "src_ip", "source_ip", "srcip", "saddr", "src_addr", "ip_src", "srcaddr"),
     *("ipv4_src_addr", "sourceip"),
 )
+# The other columns of a flow's 5-tuple and times, likewise.
+TUPLE_NAMES: dict[str, tuple[str, ...]] = {
+    "src": (*HOST_NAMES, "src", "source", "client_ip", "initiator"),
+    "dst": (
+        *("id_resp_h", "dst_ip", "destination_ip", "dstip", "daddr", "dst_addr", "ip_dst"),
+        *("dstaddr", "ipv4_dst_addr", "destinationip", "dst", "destination", "server_ip"),
+    ),
+    "src_port": (
+        *("id_orig_p", "src_port", "source_port", "sport", "srcport", "l4_src_port"),
+        *("sourceport",),
+    ),
+    "dst_port": (
+        *("id_resp_p", "dst_port", "destination_port", "dsport", "dport", "dstport"),
+        *("l4_dst_port", "destinationport"),
+    ),
+    "protocol": ("proto", "protocol", "l4", "ip_proto", "transport"),
+    "file": ("file", "capture", "pcap"),
+    "start": (
+        *("start", "start_time", "stime", "ts", "timestamp", "first_seen", "flow_start"),
+        *("date_first_seen", "flow_start_milliseconds", "starttime", "begin"),
+    ),
+    "end": ("end", "end_time", "ltime", "last_seen", "flow_end", "endtime", "stop"),
+    "seconds": ("duration", "dur", "duration_seconds"),
+}
 GROUP_OF = {name: group for group, names in KNOWN_GROUPS.items() for name in names}
 
 

@@ -71,6 +71,15 @@ class ColumnMap(BaseModel):
     where: dict[str, str] = Field(
         default_factory=dict, description="Column -> pattern (* and ?) that rows must match"
     )
+    tolerance_seconds: float = Field(
+        default=1, ge=0, description="Labels of flows: how far a flow may lie outside its window"
+    )
+    clock_offset_seconds: float = Field(
+        default=0, description="Labels of flows: the captures' clock minus the labels' clock"
+    )
+    unlabelled: str | None = Field(
+        default=None, description="Labels of flows: the class of flows that nobody labelled"
+    )
     groups: dict[str, str] = Field(default_factory=dict, description="Column -> field group")
     classes: dict[str, str] = Field(default_factory=dict, description="Class -> its new name")
 

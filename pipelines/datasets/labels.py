@@ -7,11 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from pipelines.capture.compression import SUFFIXES
+from pipelines.datasets.description import ColumnMap
+from pipelines.datasets.flow_labels import FlowLabels, find_flow_table, read_flow_labels
 from pipelines.datasets.groups import named
 from pipelines.errors import InputError
 from pipelines.words import counted
 
 MANIFEST_NAME = "labels.csv"
+# Stands for the class of a capture whose flows have classes of their own.
+BY_FLOW = "(by flow)"
 COMPRESSED = SUFFIXES
 CAPTURE_SUFFIXES = {".pcap", ".pcapng", ".cap", ".dmp"}
 
@@ -66,9 +70,9 @@ def top_folder(path: str) -> str:
 
 
 def has_manifest(root: Path) -> bool:
-    """Whether a folder has a labels.csv with the columns file and label."""
+    """Whether a folder has a labels.csv with the columns file and label, or of flows."""
     path = root / MANIFEST_NAME
-    return path.is_file() and not missing_columns(path)
+    return path.is_file() and (not missing_columns(path) or find_flow_table(path) is not None)
 
 
 def missing_columns(path: Path) -> list[str]:
@@ -90,12 +94,23 @@ def assign_labels(root: Path, captures: list[str], label: str) -> tuple[dict[str
         return by_file(captures)
     if label == "folder":
         return by_folder(root, captures), []
-    if label.lower().endswith(".csv"):
-        return by_manifest(root, captures, find_manifest(root, label))
-    raise InputError(
-        f"{label!r} does not say where the class of a capture comes from.",
-        "Give file, folder, or the path of a labels.csv.",
-    )
+    manifest = find_manifest(root, label)
+    if find_flow_table(manifest):
+        return dict.fromkeys(captures, BY_FLOW), []
+    return by_manifest(root, captures, manifest)
+
+
+def flow_labels(
+    root: Path, captures: list[str], label: str, columns: ColumnMap
+) -> FlowLabels | None:
+    """The labels of single flows if that is what ``label`` names; else None.
+
+    Raises InputError if there is no such file, or if it names no flow with a class.
+    """
+    if label in ("file", "folder"):
+        return None
+    table = find_flow_table(find_manifest(root, label))
+    return read_flow_labels(table, columns, root, captures) if table else None
 
 
 def by_file(captures: list[str]) -> tuple[dict[str, str], list[str]]:
@@ -126,6 +141,11 @@ def find_manifest(root: Path, label: str) -> Path:
     for path in (root / label, Path(label)):
         if path.is_file():
             return path
+    if not Path(label).suffix:
+        raise InputError(
+            f"{label!r} does not say where the class of a capture comes from.",
+            "Give file, folder, or the path of a labels.csv.",
+        )
     raise InputError(
         f"There is no {label} in {root}.", "Give the path of a CSV with columns file and label."
     )

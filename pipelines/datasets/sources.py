@@ -10,8 +10,13 @@ from pipelines.capture import FlowSettings
 from pipelines.capture.shards import Granularity
 from pipelines.datasets.capture_rows import Reading, open_captures
 from pipelines.datasets.captures import CaptureSource, describe_captures, find_captures
-from pipelines.datasets.description import ColumnMap, LoadedSource, SourceDescription
-from pipelines.datasets.labels import find_manifest
+from pipelines.datasets.description import (
+    ClassFiles,
+    ColumnMap,
+    LoadedSource,
+    SourceDescription,
+)
+from pipelines.datasets.labels import find_manifest, flow_labels, propose_label
 from pipelines.datasets.opened import OpenedSource
 from pipelines.datasets.table_source import TableSource, describe_table, find_table
 from pipelines.datasets.tables import load_table
@@ -35,8 +40,20 @@ def describe_source(
     """
     source = find_source(path)
     if isinstance(source, CaptureSource):
-        return describe_captures(source, label)
+        return with_flow_classes(source, describe_captures(source, label), columns)
     return describe_table(source, label, columns)
+
+
+def with_flow_classes(
+    source: CaptureSource, found: SourceDescription, columns: ColumnMap
+) -> SourceDescription:
+    """The description with the classes that single flows have, where a table labels those."""
+    labels = flow_labels(source.folder, list(source.files), found.label, columns)
+    if labels is None:
+        return found
+    files, size = len(found.files), sum(file.bytes for file in found.files)
+    classes = [ClassFiles(name=name, files=files, bytes=size) for name in labels.classes]
+    return found.model_copy(update={"classes": classes})
 
 
 def load_source(
@@ -82,6 +99,9 @@ def open_source(
     source = find_source(path)
     if isinstance(source, CaptureSource):
         opened = open_captures(source, label, reading, progress)
+        chosen = label or propose_label(source.folder, list(source.files))[0]
+        if labels := flow_labels(source.folder, list(source.files), chosen, columns):
+            opened.tables = labels.join(opened.tables, opened.warnings)
     else:
         loaded = load_table(source, label, columns, progress)
         opened = OpenedSource(
@@ -116,7 +136,7 @@ def source_files(
         describe_table(source, label, columns)
         return [file.path for file in source.files]
     chosen = describe_captures(source, label).label
-    named_by = [find_manifest(source.folder, chosen)] if chosen.lower().endswith(".csv") else []
+    named_by = [] if chosen in ("file", "folder") else [find_manifest(source.folder, chosen)]
     return [*source.files.values(), *named_by]
 
 

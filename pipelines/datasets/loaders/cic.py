@@ -69,7 +69,8 @@ def group(name: str) -> str:
 
 def label_name(table: pa.Table) -> str:
     """The label column, whose case differs between releases."""
-    return next(name for name in table.column_names if name.lower() == "label")
+    names: list[str] = table.column_names
+    return next(name for name in names if name.lower() == "label")
 
 
 def mend(table: pa.Table) -> pa.Table:

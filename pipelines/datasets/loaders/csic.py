@@ -9,7 +9,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.datasets.fields import LABEL
-from pipelines.datasets.labels import stem
 from pipelines.datasets.loaders.base import Loader, groups_of
 from pipelines.datasets.table_files import Head, TableFile, readable, survey, text_lines
 
@@ -75,10 +74,10 @@ def sample(file: TableFile) -> pa.Table:
 
 def class_of(path: Path) -> str:
     """The class that a file's name tells, else the name itself."""
-    name = stem(path.name).lower()
+    name = path.name.lower()
     if any(word in name for word in ("anomal", "abnormal", "attack", "malicious")):
         return "anomalous"
-    return "normal" if "normal" in name or "benign" in name else Path(name).stem
+    return "normal" if "normal" in name or "benign" in name else path.name.split(".")[0]
 
 
 def requests(lines: Iterator[str]) -> Iterator[Request]:
