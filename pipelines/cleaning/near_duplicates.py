@@ -83,7 +83,8 @@ def linked(first: Codes, second: Codes) -> Codes:
     size = int(left.max(initial=-1)) + 1
     nodes = size + int(right.max(initial=-1)) + 1
     ties = coo_array((np.ones(len(left), bool), (left, size + right)), shape=(nodes, nodes))
-    return connected_components(ties, directed=False)[1].astype(np.int64)[left]
+    parts = connected_components(ties, directed=False)[1]
+    return np.asarray(parts[left], np.int64)
 
 
 def near_keys(rows: pa.Table) -> Iterator[tuple[Hashes, Flags]]:

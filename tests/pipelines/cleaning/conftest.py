@@ -45,6 +45,7 @@ def flows(labels: Sequence[str], **columns: Any) -> pa.Table:
     payload = columns.pop("payload", None)
     columns.setdefault("flow", range(count))
     columns.setdefault("first_seen_ns", [YEAR_2020_NS + i for i in range(count)])
+    columns.setdefault("last_seen_ns", columns["first_seen_ns"])
     captures = columns.pop("capture", ["c"] * count)
     if payload is not None:
         pairs = [(part,) if isinstance(part, bytes) else part for part in payload]

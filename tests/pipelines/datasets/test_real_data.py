@@ -12,7 +12,8 @@ import pytest
 
 from pipelines.audit.audit import Audit, audit
 from pipelines.audit.lookup import FieldAudit
-from pipelines.datasets.cleaning import apply_filters, propose_filters
+from pipelines.cleaning.filters import apply_filters, propose_filters
+from pipelines.cleaning.kinds import Pool
 from pipelines.datasets.description import ColumnMap
 from pipelines.datasets.fields import BEHAVIOUR, feature_columns, group_of
 from pipelines.datasets.fixed_split import fixed_split
@@ -130,10 +131,11 @@ def test_a_time_split_of_ustc_never_tests_on_a_flow_older_than_its_training(fami
 
 
 def test_ustc_filters(families: pa.Table) -> None:
-    proposed = {found.name: found for found in propose_filters(families)}
+    pool = Pool(families)
+    proposed = {found.filter.name: found.filter for found in propose_filters(pool)}
     assert not any(found.recommended for found in proposed.values())
     assert proposed["exact_duplicates"].rows > 2000
-    kept, quarantine = apply_filters(families, [proposed["few_packets"]])
+    kept, quarantine = apply_filters(pool, [proposed["few_packets"]])
     assert kept.num_rows + quarantine.num_rows == families.num_rows
     assert pc.min(kept["bidirectional_packets"]).as_py() == 2
 
@@ -226,9 +228,10 @@ def test_nsl_kdd_twenty_draws_of_twenty_rows(kdd: pa.Table) -> None:
 
 def test_nsl_kdd_attacks_of_one_row_are_recommended_for_quarantine(data: Path) -> None:
     rows = load_source(data / "nsl_kdd", "attack").rows
-    small = next(found for found in propose_filters(rows) if found.recommended)
+    proposals = [found.filter for found in propose_filters(Pool(rows))]
+    small = next(found for found in proposals if found.recommended)
     assert small.classes_lost == ["ftp_write", "land", "loadmodule", "spy"]
-    kept, _ = apply_filters(rows, [small])
+    kept, _ = apply_filters(Pool(rows), [small])
     assert not make_split(kept, "row", 0.5).document.sizes["test"].keys() & set(small.classes_lost)
 
 
