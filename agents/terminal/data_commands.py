@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from agents.terminal import data_export
+from agents.terminal import data_catalogue, data_export
 from agents.terminal.options import (
     DEFAULT_WORKSPACE,
     By,
@@ -29,6 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(data_export.export)
+app.command()(data_catalogue.catalogue)
 Source = Annotated[Path, typer.Argument(help="A folder of captures, one capture, or a table.")]
 
 
