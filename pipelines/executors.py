@@ -39,6 +39,8 @@ MOST_WORKERS = 4096
 # thousand files only these are in flight.
 AHEAD = 4
 CLUSTER_WORKERS = 64
+# How long a Dask scheduler may take to answer.
+ANSWER_SECONDS = 10.0
 # How often the caller hears that time passes.
 WATCH_SECONDS = 0.5
 # A library that starts threads of its own would only get in the way of the other workers.
@@ -295,7 +297,7 @@ def _dask(workers: Workers) -> Iterator[Executor]:
 
 def _client(make: Callable[..., Any], cluster: Any) -> Any:
     try:
-        return make(cluster, timeout=10, set_as_default=False)
+        return make(cluster, timeout=ANSWER_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:  # a time-out is an OSError too
         raise InputError(
             f"No Dask scheduler answers at {cluster}.", "Start one: dask scheduler"
