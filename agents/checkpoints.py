@@ -54,6 +54,9 @@ class Plan(BaseModel):
     failure: str = Field(
         default="", description="Why the version before could not be run; only a person goes on"
     )
+    gate: str = Field(
+        default="", description="The leak that stopped the version before; a person may override it"
+    )
     changes: list[str] = Field(
         default_factory=list, description="Difference against the version before, a line each"
     )
@@ -83,6 +86,11 @@ class Decision(BaseModel):
         default_factory=dict, description="'tool.parameter' (or 'tool#2.parameter') -> new value"
     )
     answers: dict[str, str] = Field(default_factory=dict, description="Question id -> answer")
+    override: str = Field(
+        default="",
+        max_length=4000,
+        description="Why a person goes on with what the gate stopped, instead of this plan",
+    )
     by: str = Field(default="person", description="person, policy, or auto")
 
 

@@ -32,9 +32,24 @@ def check_decision(plan: Plan, decision: Decision) -> None:
         )
     if decision.action in ("reject", "ask") and not decision.note.strip():
         raise InputError(f"To {decision.action} needs words.", "Say why, or what you want to know.")
+    if decision.override:
+        _check_override(plan, decision)
     if decision.action == "edit" and not decision.edits:
         raise InputError("An edit names at least one parameter.", "Example: split_rows.test=0.3")
     apply_decision(plan, decision)
+
+
+def _check_override(plan: Plan, decision: Decision) -> None:
+    if not plan.gate:
+        raise InputError(
+            "There is nothing to override: no audit has stopped this plan.",
+            "Approve it as it is.",
+        )
+    if decision.action != "approve" or decision.by != "person" or not decision.override.strip():
+        raise InputError(
+            "Only a person can override the audit, by approving, and with a reason.",
+            'Example: netloop runs approve last --override "the field is known in operation"',
+        )
 
 
 def read_value(text: str) -> Any:

@@ -19,7 +19,14 @@ from agents.checkpoints import STAGES, Decision, Plan, PlanRecord, Stage, plan_c
 from agents.edits import apply_decision
 from agents.planners.base import Evidence
 from agents.stages import StageRules, rules_of
-from agents.state import FLOW_VERSION, Feedback, State, versions_of
+from agents.state import (
+    FLOW_VERSION,
+    Feedback,
+    State,
+    last_review,
+    standing_gate,
+    versions_of,
+)
 from agents.workbench import Workbench
 from pipelines.errors import InputError
 
@@ -68,7 +75,7 @@ class StageMachine:
             # as it ran, with the answers that were given: nothing is asked twice
             plan = _plan(state).model_copy(update={"failure": feedback.note, "questions": []})
         else:
-            plan = self._planned(state, feedback, before)
+            plan = self._gated(self._planned(state, feedback, before), state, before)
         plan = self.bench.priced(plan.model_copy(update={"version": len(past) + 1}), state)
         if before is not None:
             plan = plan.model_copy(update={"changes": plan_changes(before, plan)})
@@ -122,9 +129,17 @@ class StageMachine:
         """Check the stage's success criteria; a failed one may send the run back."""
         found = self.rules.review(self.bench, state)
         reviewed = [key for key in state.get("reviews", {}) if key.startswith(f"{self.name}/")]
-        if len(reviewed) >= MOST_RETURNS:
+        if len(reviewed) >= MOST_RETURNS and not found.gate:
             found = found.model_copy(update={"back_to": None})
         self.bench.events.append("stage.reviewed", stage=self.name, **found.model_dump())
+        if found.override:
+            self.bench.events.append(
+                "gate.overridden",
+                stage=self.name,
+                found=found.gate,
+                reason=found.override,
+                by=found.by,
+            )
         update: State = {"reviews": {_key(_plan(state)): found}, "feedback": None}
         if found.back_to is None:
             return Command(goto="close", update=update)
@@ -148,6 +163,23 @@ class StageMachine:
             if before is None:
                 raise
             return before.model_copy(update={"failure": str(error)})
+
+    def _gated(self, plan: Plan, state: State, before: Plan | None) -> Plan:
+        """The plan that says which leak stopped the one before it.
+
+        The planner's mend may be approved by anyone once. If it failed, if there is none, or if it
+        goes against a person's words, only a person goes on.
+        """
+        found = standing_gate(state, self.name)
+        if found is None:
+            return plan.model_copy(update={"gate": ""})
+        past = [r for n, r in state.get("reviews", {}).items() if n.startswith(f"{self.name}/")]
+        tried = sum(bool(review.gate) for review in past) > 1
+        same = before is not None and not plan_changes(before, plan)
+        stopped = tried or same or found.person_only
+        return plan.model_copy(
+            update={"gate": found.gate, "failure": found.gate if stopped else plan.failure}
+        )
 
     def _evidence(self, state: State) -> Evidence:
         return self.bench.evidence(self.name, self.rules.facts(self.bench, state), state)
@@ -200,6 +232,8 @@ def _route(state: State, decision: Decision, rules: StageRules) -> Command[Any]:
         return Command(goto="approve")  # it answers another plan, or may not be: ask again
     record = PlanRecord(plan=plan, decision=decision)
     update: State = {"history": {_key(plan): record}, "feedback": None, "back_to": None}
+    if decision.override:
+        return _overridden(state, decision, update)
     if decision.action == "ask":
         return Command(goto="answer", update={**update, "question": decision.note})
     if decision.action == "reject":
@@ -212,6 +246,18 @@ def _route(state: State, decision: Decision, rules: StageRules) -> Command[Any]:
     if decision.action == "edit":
         return Command(goto="edit", update=update)
     return Command(goto="execute", update={**update, "plan": apply_decision(plan, decision)})
+
+
+def _overridden(state: State, decision: Decision, update: State) -> Command[Any]:
+    """Go on with what was made before the gate: this plan, which would mend it, does not run."""
+    found = last_review(state, _plan(state).stage)
+    if found is None or not found[1].gate:
+        return Command(goto="approve")
+    name, review = found
+    accepted = review.model_copy(
+        update={"override": decision.override, "by": decision.by, "back_to": None}
+    )
+    return Command(goto="close", update={**update, "reviews": {name: accepted}})
 
 
 def _plan(state: State) -> Plan:

@@ -102,7 +102,9 @@ class LifeCycle:
                 return final_status(self.state())
             elif (plan := self.pending()) is not None:
                 decision = decide(plan)
-                if plan.failure and (decision is None or decision.by != "person"):
+                if plan.gate and plan.failure and decision and decision.by != "person":
+                    raise self._stopped(plan)
+                if plan.failure and not plan.gate and not (decision and decision.by == "person"):
                     raise InputError(
                         plan.failure,
                         "Mend it and approve again (netloop runs approve), or edit the plan.",
@@ -113,10 +115,27 @@ class LifeCycle:
                 self.bench.events.append(
                     "plan.decided", stage=plan.stage, version=plan.version, **decision.model_dump()
                 )
+                if decision.override:
+                    self.bench.events.append(
+                        "gate.overridden",
+                        stage=plan.stage,
+                        found=plan.gate,
+                        reason=decision.override,
+                        by=decision.by,
+                    )
                 step = Command(resume=decision.model_dump())
             else:
                 step = None  # killed inside a node: go on from the last checkpoint
             self.graph.invoke(step, CONFIG, durability="sync")
+
+    def _stopped(self, plan: Plan) -> NetloopError:
+        """The gate, where nobody may go through it."""
+        return NetloopError(
+            f"Nothing was trained, for the audit found a leak. {plan.gate}",
+            f"Mend the plan (netloop runs edit {self.run.id} step.parameter=value), or go on all "
+            f'the same: netloop runs approve {self.run.id} --override "why"; in a spec, '
+            "data.accept_shortcuts says why.",
+        )
 
     def write_report(self) -> Path:
         """Write the report of the run as it stands; returns its path."""

@@ -4,8 +4,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agents.checkpoints import Plan
-from agents.state import State
+from agents.checkpoints import STAGES, Plan
+from agents.state import State, last_review
+from pipelines.report.headline import overridden
 from pipelines.store.run import RunFolder
 
 Status = Literal[
@@ -32,6 +33,24 @@ class AuditOutput(Part):
     verdict: Literal["shortcut", "weak", "none"]
     masked: bool = Field(description="Whether models are kept from seeing it")
     group: str = Field(description="The field group, which is also the mask that hides it")
+
+
+class GroupOutput(Part):
+    group: str = Field(description="The field group, which is also the mask that hides it")
+    masked: bool = Field(description="Whether models are kept from seeing it")
+    field: str | None = Field(description="The field of the group with the best look-up")
+    field_accuracy: float | None
+    tree_accuracy: float = Field(description="Held-out accuracy of a small tree on the group")
+    majority: float
+    verdict: Literal["shortcut", "strong", "weak", "none"]
+
+
+class LeakOutput(Part):
+    name: Literal["copied_rows", "near_duplicates", "shared_hosts", "time_order"]
+    rows: int = Field(description="Test rows concerned")
+    of: int = Field(description="All test rows")
+    verdict: Literal["leak", "doubt", "none"]
+    words: str
 
 
 class DuplicateOutput(Part):
@@ -76,11 +95,22 @@ class PendingOutput(Part):
 class RunOutput(Part):
     """The JSON document of ``netloop run --json`` and ``netloop runs show --json``."""
 
+    notice: str | None = Field(
+        default=None, description="The leak that somebody accepted, and why: read it first"
+    )
     run: str
     status: Status
     error: str | None = None
     findings: list[str] = Field(default_factory=list, description="What the reviews found")
     split: SplitOutput | None = None
+    verdict: Literal["trustworthy", "doubtful", "leaking"] | None = Field(
+        default=None, description="Of the audit: whether a score can mean anything"
+    )
+    reasons: list[str] = Field(
+        default_factory=list, description="Why it is not trustworthy, the worst first"
+    )
+    groups: list[GroupOutput] = Field(default_factory=list, description="A row a field group")
+    leaks: list[LeakOutput] = Field(default_factory=list, description="Found or not")
     audit: list[AuditOutput] = Field(default_factory=list)
     duplicates: list[DuplicateOutput] = Field(default_factory=list)
     replays: list[ReplayOutput] = Field(
@@ -106,11 +136,19 @@ def run_output(run: RunFolder, state: State, pending: Plan | None) -> RunOutput:
     artifacts = state.get("artifacts", {})
     detector = artifacts.get("detector")
     return RunOutput(
+        notice=notice(state),
         run=run.id,
         status=record["status"],
         error=record.get("error"),
         findings=findings(state),
         split=_split(run, numbers.get("split_rows"), artifacts.get("split")),
+        verdict=audit.get("verdict"),
+        reasons=audit.get("reasons", []),
+        groups=[
+            GroupOutput(**{key: row[key] for key in GroupOutput.model_fields})
+            for row in audit.get("groups", [])
+        ],
+        leaks=[LeakOutput(**row) for row in audit.get("leaks", [])],
         audit=[
             AuditOutput(**{key: row[key] for key in AuditOutput.model_fields})
             for row in audit.get("fields", [])
@@ -124,6 +162,13 @@ def run_output(run: RunFolder, state: State, pending: Plan | None) -> RunOutput:
         report=str(run.report.resolve()) if run.report.exists() else None,
         pending=None if pending is None else _pending(pending),
     )
+
+
+def notice(state: State) -> str | None:
+    """The leaks that were accepted although the audit stopped them; None if none was."""
+    last = [found for stage in STAGES if (found := last_review(state, stage))]
+    said = [overridden(r.gate, r.by, r.override) for _, r in last if r.gate and r.override]
+    return " ".join(said) or None
 
 
 def findings(state: State) -> list[str]:

@@ -32,6 +32,12 @@ class Review(BaseModel):
     passed: bool
     findings: list[str] = Field(default_factory=list)
     back_to: Stage | None = None
+    gate: str = Field(default="", description="A leak: nothing is trained on it unless overridden")
+    person_only: bool = Field(
+        default=False, description="Whether mending it would go against what a person asked for"
+    )
+    override: str = Field(default="", description="Why it was accepted all the same")
+    by: str = Field(default="", description="Who accepted it: person, or spec")
 
 
 class State(TypedDict, total=False):
@@ -60,6 +66,19 @@ def versions_of(state: State, stage: Stage) -> list[PlanRecord]:
     """All versions of a stage's plan so far, oldest first."""
     records = [r for r in state.get("history", {}).values() if r.plan.stage == stage]
     return sorted(records, key=lambda record: record.plan.version)
+
+
+def last_review(state: State, stage: Stage) -> tuple[str, Review] | None:
+    """The review of the newest version of a stage's plan that ran, and its name; None before it."""
+    found = {n: r for n, r in state.get("reviews", {}).items() if n.startswith(f"{stage}/")}
+    name = max(found, key=lambda name: int(name.split("/")[1]), default=None)
+    return None if name is None else (name, found[name])
+
+
+def standing_gate(state: State, stage: Stage) -> Review | None:
+    """The leak that stops a stage and that nobody has overridden."""
+    found = last_review(state, stage)
+    return found[1] if found and found[1].gate and not found[1].override else None
 
 
 def spent_minutes(state: State) -> float:

@@ -44,6 +44,7 @@ class Story:
         self.artifacts: dict[str, str] = {}
         self.plans: dict[tuple[str, int], dict[str, Any]] = {}
         self.reviews: dict[str, list[str]] = {}
+        self.overrides: dict[str, dict[str, str]] = {}
         asked: tuple[str, int] | None = None
         for event in events:
             found = event.data
@@ -60,6 +61,18 @@ class Story:
                 self.plans[asked]["answer"] = found["answer"]
             elif event.type == "stage.reviewed":
                 self.reviews[found["stage"]] = found["findings"]
+                self.overrides.pop(found["stage"], None)
+            elif event.type == "gate.overridden":
+                self.overrides[found["stage"]] = found
+
+    def override(self) -> str:
+        """What was accepted although a gate stopped it; empty if nothing was."""
+        from pipelines.report.headline import overridden
+
+        return " ".join(
+            overridden(found["found"], found["by"], found["reason"])
+            for found in self.overrides.values()
+        )
 
     def tested(self) -> dict[str, Any]:
         """The numbers of the tool that read the test side; empty before it has."""
@@ -78,6 +91,7 @@ def build_report(run: RunFolder) -> "data.ReportData":
         goal=record["spec"]["goal"],
         outcome=_outcome(record["status"]),
         error=record.get("error") or "",
+        override=story.override(),
         spec=yaml.safe_dump(record["spec"], sort_keys=False, allow_unicode=True),
         metric=wanted.get("metric", "macro_f1"),
         target=wanted.get("target"),

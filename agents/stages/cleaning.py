@@ -5,8 +5,8 @@ from typing import Any
 from agents.stages.base import StageRules
 from agents.state import Review, State
 from agents.workbench import Workbench
-from pipelines.datasets.fields import DEFAULT_MASKS
 from pipelines.datasets.group_names import group_of_split
+from pipelines.words import counted
 
 
 def _facts(bench: Workbench, state: State) -> dict[str, Any]:
@@ -21,19 +21,26 @@ def _review(bench: Workbench, state: State) -> Review:
     ]
     if split["groups_on_two_sides"]:
         return Review(passed=False, findings=[*findings, "Split again."], back_to="cleaning")
-    findings += split["warnings"]
-    open_groups = sorted(
-        {
-            row["group"]
-            for row in audit["fields"]
-            if row["verdict"] == "shortcut" and not row["masked"]
-        }
+    findings += split["warnings"] + audit["advice"]
+    if audit["verdict"] != "leaking":
+        return Review(passed=audit["verdict"] == "trustworthy", findings=findings)
+    asked_for, accepted = bench.spec.data.masks, bench.spec.data.accept_shortcuts
+    return Review(
+        passed=False,
+        findings=findings,
+        back_to=None if accepted else "cleaning",
+        gate=_gate(audit["reasons"]),
+        person_only=asked_for is not None and bool(audit["mend"]["masks"]),
+        override=accepted or "",
+        by="spec" if accepted else "",
     )
-    identifiers = [group for group in open_groups if group in DEFAULT_MASKS]
-    if identifiers and bench.spec.data.masks is None:
-        findings.append(f"Identifiers give the label away: mask {', '.join(identifiers)}.")
-        return Review(passed=False, findings=findings, back_to="cleaning")
-    return Review(passed=not open_groups, findings=findings + audit["advice"])
+
+
+def _gate(reasons: list[str]) -> str:
+    """The worst reason, and how many more there are."""
+    others = len(reasons) - 1
+    more = f" ({counted(others, 'more reason')} in the audit.)" if others else ""
+    return f"{reasons[0]}{more}"
 
 
 CLEANING = StageRules(

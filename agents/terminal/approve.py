@@ -18,7 +18,7 @@ Check = Callable[[Decision], None]
 _KEYS = {
     "": "approve", "a": "approve", "approve": "approve", "e": "edit", "edit": "edit",
     "w": "ask", "why": "ask", "r": "reject", "reject": "reject", "s": "skip", "skip": "skip",
-    "q": "quit", "quit": "quit",
+    "o": "override", "override": "override", "q": "quit", "quit": "quit",
 }  # fmt: skip
 _LONGEST_NOTE = 4000
 
@@ -80,6 +80,7 @@ class _Dialogue:
     def _menu(self) -> str:
         yes = "type approve" if self.high_risk else "[Enter] approve"
         keys = [yes, "[e]dit", "[w]hy", "[r]eject", *(["[s]kip"] if self.may_skip else [])]
+        keys += ["[o]verride the audit"] if self.plan.gate else []
         return "  ".join([*keys, "[q]uit, resume later"])
 
     def _try(self, action: str | None, key: str, rest: str) -> Decision | None:
@@ -92,6 +93,8 @@ class _Dialogue:
             return self._with_words("ask", rest, "Your question: ")
         if action == "reject":
             return self._with_words("reject", rest, "What should be different? ")
+        if action == "override":
+            return self._override(rest)
         if action == "skip":
             return self._accepted(self._decision("skip", note=rest))
         self._complain("Please answer with one of these keys.")
@@ -140,6 +143,14 @@ class _Dialogue:
             self._complain("Nothing was said, so nothing was decided.")
             return None
         return self._accepted(self._decision(action, note=words[:_LONGEST_NOTE]))
+
+    def _override(self, words: str) -> Decision | None:
+        """Go on with what the audit stopped; the reason leads the report."""
+        words = words or self._read("Why? The report will say so on its first line: ")
+        if not words:
+            self._complain("Without a reason nothing was decided.")
+            return None
+        return self._accepted(self._decision("approve", override=words[:_LONGEST_NOTE]))
 
     def _decision(self, action: Any, **parts: Any) -> Decision:
         return Decision(action=action, plan=self.plan.digest(), **parts)

@@ -36,7 +36,9 @@ def render_plan(plan: Plan, console: Console) -> None:
     console.print(Rule(Text(heading, "bold"), align="left", style="dim"))
     say(console, plan.summary)
     say(console, f"proposed by {plan.planner}", "dim")
-    if plan.failure:
+    if plan.gate:
+        say(console, f"The audit stopped the version before: {plan.gate}", "red")
+    elif plan.failure:
         say(console, f"The version before failed: {plan.failure}", "red")
     _print_changes(plan, console)
     for name, step in zip(step_names(plan.steps), plan.steps, strict=True):

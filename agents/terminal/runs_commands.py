@@ -90,18 +90,33 @@ def approve(
             "--answer", help="step.parameter=value: the answer to a question of the plan."
         ),
     ] = None,
+    override: Annotated[
+        str | None,
+        typer.Option("--override", help="Why to go on with the leak that the audit found."),
+    ] = None,
     note: Note = "",
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Say yes to the plan that waits.
 
-    The run goes on to the next one.
+    The run goes on to the next one. Where the audit stopped the plan before, --override goes on
+    with that one instead, and the report says so on its first line.
 
     Example: netloop runs approve last --answer record_requirements.target=0.9
     """
     given = dict(_pair(text) for text in answers or [])
-    _decide(run, workspace, as_json, action="approve", answers=given, note=note)
+    if override is not None and not override.strip():
+        raise InputError("--override needs a reason.", "The report prints it on its first line.")
+    _decide(
+        run,
+        workspace,
+        as_json,
+        action="approve",
+        answers=given,
+        note=note,
+        override=override or "",
+    )
 
 
 @app.command()

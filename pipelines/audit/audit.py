@@ -129,8 +129,11 @@ def _counts(rows: pa.Table) -> npt.NDArray[np.bool_]:
 
 
 def _side(rows: pa.Table, known: Codes, test: Codes, guesses: int) -> HeldOut:
+    """The test side; packets of a flow are one observation, records of a table one each."""
     _, labels = text_codes(rows, "label")
-    _, units = np.unique(numbers(rows, "flow")[test], return_inverse=True)
+    units = np.arange(len(test))
+    if is_captured(rows.schema):
+        _, units = np.unique(numbers(rows, "flow")[test], return_inverse=True)
     return HeldOut(labels, known, test, units, guesses)
 
 

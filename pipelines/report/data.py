@@ -220,6 +220,7 @@ class ReportData(Part):
     goal: str
     outcome: Outcome
     error: str = Field("", description="What went wrong, if the run failed")
+    override: str = Field("", description="The leak that somebody accepted, and why; it leads")
     spec: str = Field("", description="The spec as text")
     metric: Metric = "macro_f1"
     target: Score | None = None

@@ -33,16 +33,26 @@ class Headline:
     details: list[str]
 
 
+def overridden(found: str, by: str, reason: str) -> str:
+    """What leads a report whose audit failed and was overridden."""
+    who = f"a {by}" if by == "person" else f"the {by}"
+    return (
+        f"This number was accepted although the audit found a leak: {found} "
+        f"Overridden by {who}: {reason}"
+    )
+
+
 def headline(report: ReportData) -> Headline:
     """What the run found.
 
-    A split that leaks, an identifier that the models see or a missed target leads. Behaviour that
-    predicts the label alone may be what there is to learn: the result comes first, then a warning.
+    An audit that was overridden leads, then a split that leaks, an identifier that the models see
+    or a missed target. Behaviour that predicts the label alone may be what there is to learn: the
+    result comes first, then a warning.
     """
     model = report.model(report.chosen)
     ended = _ended(report, model)
     score = _score(model, report) + _behaviour_alone(report) if model else ""
-    if problem := _leak(report) or _open_identifiers(report):
+    if problem := report.override or _leak(report) or _open_identifiers(report):
         return Headline("bad", problem, [f"{score}.", *ended] if model else ended)
     if model is None:
         return Headline("open", _UNFINISHED[report.outcome], ended[1:])

@@ -20,6 +20,7 @@ EventType = Literal[
     "step.reused",
     "step.failed",
     "stage.reviewed",
+    "gate.overridden",
 ]
 
 

@@ -329,33 +329,6 @@ def test_a_spent_budget_ends_the_run_before_the_next_step(start: Callable[..., A
     assert len(ran) < 4
 
 
-def test_identifiers_that_were_unmasked_by_an_edit_send_cleaning_back(
-    start: Callable[..., Any], tmp_path: Path
-) -> None:
-    """A review in code sends the run back; the next plan masks what gave the label away."""
-    lines = ["host,noise,kind"] + [f"{n % 2},{n * 7 % 13},{'ab'[n % 2]}" for n in range(200)]
-    (tmp_path / "hosts.csv").write_text("\n".join(lines))
-    data = {
-        "source": str(tmp_path / "hosts.csv"),
-        "label": "kind",
-        "columns": {"groups": {"host": "addresses"}},
-    }
-
-    def unmask(plan: Plan) -> Decision:
-        return Decision(action="edit", plan=plan.digest(), edits={"audit_shortcuts.masks": []})
-
-    with start(data=data) as life_cycle:
-        life_cycle.advance(answers("approve", unmask, "approve"))
-        plan = pending(life_cycle)
-        assert (plan.stage, plan.version) == ("cleaning", 3)
-        assert plan.changes == ['~ audit_shortcuts.masks: [] -> ["addresses"]']
-        life_cycle.advance(answers(unmask, "approve"))
-        assert pending(life_cycle).stage == "cleaning", "a person's versions are no returns"
-        life_cycle.advance(answers(unmask, "approve", unmask, "approve"))
-        assert pending(life_cycle).stage == "augmentation", "who insists has been told often enough"
-        assert not life_cycle.state()["reviews"]["cleaning/8"].passed
-
-
 def test_two_processes_on_one_run(start: Callable[..., Any], tmp_path: Path) -> None:
     with start() as life_cycle:
         again = RunFolder.open(tmp_path, life_cycle.run.id)

@@ -48,7 +48,9 @@ def propose(evidence: Evidence) -> Plan:
 
 
 def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
-    """The plan with the filters, split or masks that the feedback asks for."""
+    """The plan with the filters, split or masks that a person or the audit asks for."""
+    if feedback.source == "review":
+        return _mended(evidence, plan)
     wishes, why = read_note(feedback.note), f"asked for: {feedback.note.strip()}"
     masks = set(param(plan, "audit_shortcuts", "masks"))
     named = {
@@ -71,6 +73,27 @@ def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
     if changed == plan:
         return _alternative(evidence, plan, why)
     return summarised(changed, _summary(evidence, changed))
+
+
+def _mended(evidence: Evidence, plan: Plan) -> Plan:
+    """The plan with the masks and filters that take away the leaks that the audit found."""
+    mend = evidence.numbers["audit_shortcuts"]["mend"]
+    masks, filters = param(plan, "audit_shortcuts", "masks"), param(plan, "clean_rows", "filters")
+    offered = {found["name"] for found in evidence.facts["filters"]}
+    more_masks = sorted({*mend["masks"]} - {*masks})
+    more_filters = sorted({*mend["filters"]} & offered - {*filters})
+    changed = plan
+    if more_masks:
+        why = f"the audit: {', '.join(more_masks)} gave the label away"
+        changed = with_params(
+            changed, "audit_shortcuts", masks=(sorted([*masks, *more_masks]), why)
+        )
+    if more_filters:
+        why = "the audit: rows of both sides are copies of each other"
+        changed = with_params(changed, "clean_rows", filters=([*filters, *more_filters], why))
+    if changed == plan:
+        return summarised(plan, "The audit found a leak that I know no mend for: look at the data.")
+    return summarised(changed, f"Mended as the audit asks. {_summary(evidence, changed)}")
 
 
 def _split_by(plan: Plan, by: str, why: str) -> Plan:

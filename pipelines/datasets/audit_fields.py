@@ -1,1 +1,0 @@
-from pipelines.datasets.keys import payload_codes  # noqa: F401
