@@ -35,6 +35,8 @@ STATUS_STYLES = {
 
 def render_output(output: RunOutput, console: Console) -> None:
     """What a run found: status, the reviews' findings, the proofs, the models, where things lie."""
+    if output.notice:
+        say(console, output.notice, "bold red")
     console.print(_status_line(output))
     if output.error:
         say(console, output.error, "red", indent=2)
