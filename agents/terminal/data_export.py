@@ -19,7 +19,7 @@ Source = Annotated[Path, typer.Argument(help="A capture, or a folder of captures
 def export(
     source: Source,
     profile: Annotated[
-        str, typer.Option("--profile", help="nfstream, zeek-conn, ipfix, nprint or cic.")
+        str, typer.Option("--profile", help="nfstream, zeek-conn, ipfix, nprint, cic or text.")
     ] = "nfstream",
     out: Annotated[
         Path | None, typer.Option("--out", help="A new file; standard output if left out.")
