@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines.capture.batch import PacketBatch
@@ -17,6 +18,7 @@ from pipelines.capture.source import PIECE_BYTES
 from pipelines.progress import Progress, silent
 
 DEFAULTS = FlowSettings()
+MOST_ROWS = 1 << 14
 
 
 def read_flows(
@@ -62,11 +64,16 @@ def flow_tables(
         else:
             ended = table.expire(clock.now_ns())
         health.ended_early = table.ended_early
-        if len(ended):
-            yield flow_rows(ended, settings, said.take(ended["number"]))
-    ended = table.expire()
-    if len(ended):
-        yield flow_rows(ended, settings, said.take(ended["number"]))
+        yield from _tables(ended, settings, said)
+    yield from _tables(table.expire(), settings, said)
+
+
+def _tables(flows: np.ndarray, settings: FlowSettings, said: Conversations) -> Iterator[pa.Table]:
+    """Flow records as tables of no more than ``MOST_ROWS``: at its end a capture ends many."""
+    for start in range(0, len(flows), MOST_ROWS):
+        some = flows[start : start + MOST_ROWS]
+        texts = said.take(some["number"]) if settings.protocols else None
+        yield flow_rows(some, settings, texts)
 
 
 def read_packet_rows(

@@ -129,8 +129,8 @@ def merge_shards(
     """The health of a rotating capture and the shards of its rows, given those of its files.
 
     They are those of the files and then one of the flows that touch a border. Where the parts do
-    not tell how those flows go on (``merge_parts``), or a flood ended some early, it is one shard,
-    read from the files in order.
+    not tell how those flows go on (``merge_parts``), a flood ended some early, or fragments wait
+    for others, it is one shard, read from the files in order by this one worker.
     """
     names = [part.folder.name for part in parts]
     key = hash_text(canonical_json(["borders", code_version(), names]))
@@ -149,6 +149,8 @@ def merge_shards(
     try:
         if any(part.record.health.ended_early for part in parts):
             raise CannotJoinError("flows ended early")
+        if any(part.record.health.fragments_lost for part in parts):
+            raise CannotJoinError("a datagram may have fragments in two files")
         borders = _made(whole.root / key[:2] / key, fill)
         return borders.record.health, [*parts, borders]
     except CannotJoinError:
