@@ -60,7 +60,7 @@ def begin(records: np.ndarray) -> None:
 
 def update(records: np.ndarray, runs: Runs, gap_ns: NDArray[np.int64], lengths: Lengths) -> None:
     """Add run i to ``records[i]``, for all runs at once, in place."""
-    elapsed = within_runs(gap_ns, runs) + records["elapsed_ns"][runs.run]
+    elapsed = within_runs(gap_ns, runs.run) + records["elapsed_ns"][runs.run]
     _update_sizes(records, runs, lengths)
     _update_periods(records, runs, gap_ns)
     _update_bulks(records, runs, elapsed, lengths.payload)

@@ -52,11 +52,12 @@ def runs_of(batch: PacketBatch, update: Update) -> Runs:
     return Runs(batch, update.rows, run, starts, update.backward, batch.time_ns[update.rows])
 
 
-def within_runs(values: np.ndarray, runs: Runs) -> np.ndarray:
+def within_runs(values: np.ndarray, run: NDArray[np.intp]) -> np.ndarray:
     """Running sums of ``values`` (one a packet) that begin anew with every run."""
     total = np.cumsum(values)
-    before = total[runs.starts] - values[runs.starts]
-    return np.asarray(total - before[runs.run])
+    head = np.flatnonzero(np.diff(run, prepend=-1))
+    sizes = np.diff(np.append(head, len(run)))
+    return np.asarray(total - np.repeat(total[head] - values[head], sizes))
 
 
 def sums_by_way(values: np.ndarray, runs: Runs) -> NDArray[np.int64]:

@@ -94,7 +94,7 @@ def _earlier(
             (RST, "reset", sent, is_reset),
         ):
             has = sent & (flags & bit > 0)
-            before = within_runs(has.astype(np.int64), runs) - has
+            before = within_runs(has.astype(np.int64), runs.run) - has
             marks[concerned] = ((before > 0) | records[name][runs.run, way])[concerned]
             records[name][runs.run[has], way] = True
     return peer_closed, is_reset

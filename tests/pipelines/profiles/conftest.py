@@ -27,10 +27,11 @@ def tcp(
     ack: int = 0,
     window: int = 512,
     options: bytes = b"",
+    client: int = PORTS[0],
 ) -> bytes:
     """An Ethernet frame of TCP from the client (way 0) or the server (way 1)."""
     words = 5 + len(options) // 4
-    ports = PORTS if way == 0 else PORTS[::-1]
+    ports = (client, PORTS[1])[:: 1 if way == 0 else -1]
     bits = sum(FLAGS[flag] for flag in flags)
     segment = struct.pack(
         "!HHIIBBHHH", *ports, seq % 2**32, ack % 2**32, words << 4, bits, window, 0xCAFE, 0

@@ -81,6 +81,7 @@ def test_syn_and_fin_are_no_payload(make):
 
 
 packet = st.tuples(
+    st.sampled_from([1000, 2000, None]),  # two connections, and UDP between their packets
     st.integers(0, 1),
     st.sampled_from(["S", "SA", "A", "PA", "FA", "F", "R", "RA", "SF", "FR", ""]),
     st.integers(0, 12),
@@ -93,14 +94,26 @@ packet = st.tuples(
 @given(st.lists(packet, min_size=1, max_size=30), st.integers(60, 400))
 def test_many_packets_at_once_equal_one_at_a_time(make, packets, piece):
     """Against the same definitions written as a loop, wherever a batch ends."""
-    frames = [
-        (i, make.tcp(way, flags, seq, b"x" * size, window=window))
-        for i, (way, flags, seq, size, window) in enumerate(packets)
-    ]
-    content = make.pcap(frames)
-    (row,) = make.rows("zeek-conn", content, piece_bytes=piece)
-    first = packets[0][0]
-    assert (row["history"] or "") == _slowly([(way != first, *rest) for way, *rest in packets])
+    frames, connections = [], {}
+    for time, (client, way, flags, seq, size, window) in enumerate(packets):
+        if client is None:
+            frames.append((time, make.udp(way, b"x" * size)))
+            continue
+        data = b"x" * size
+        frames.append((time, make.tcp(way, flags, seq, data, window=window, client=client)))
+        connections.setdefault(client, []).append((way, flags, seq, size, window))
+    rows = make.rows("zeek-conn", make.pcap(frames), piece_bytes=piece)
+    found = {
+        port: row["history"] or ""
+        for row in rows
+        if row["proto"] == "tcp"
+        for port in (row["id.orig_p"], row["id.resp_p"])
+        if port != 80
+    }
+    assert found == {
+        client: _slowly([(way != seen[0][0], *rest) for way, *rest in seen])
+        for client, seen in connections.items()
+    }
 
 
 def _slowly(packets: list[tuple[bool, str, int, int, int]]) -> str:
