@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from agents.terminal import data_catalogue, data_export
+from agents.terminal import data_catalogue, data_clean, data_export
 from agents.terminal.options import (
     DEFAULT_WORKSPACE,
     By,
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.command()(data_export.export)
 app.command()(data_catalogue.catalogue)
+app.command()(data_clean.clean)
 Source = Annotated[Path, typer.Argument(help="A folder of captures, one capture, or a table.")]
 
 

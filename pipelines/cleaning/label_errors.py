@@ -1,9 +1,10 @@
 """Likely label errors, by confident learning (Northcutt, Jiang and Chuang, JAIR 70, 2021).
 
-Several models of the ladder give every row class probabilities from folds that it was not in. A
-row is suspect if they are more confident of another class than they are on average of that class's
-own rows, and that class is not the row's label. Suspects are ranked by the probability of their
-label, the least first.
+Several models of the ladder give every row class probabilities from folds that it was not in;
+their mean judges. A row is off the diagonal of the confident joint if the models are surer of
+another class than they are on average of that class's own rows. Rare classes that errors flood have
+low averages, so the other class must be more probable than the label too. All rows are ranked by
+the probability of their label, the least first.
 """
 
 from collections.abc import Sequence
@@ -36,28 +37,28 @@ class LabelErrors(FilterParams):
 
     models: list[ModelName] = Field(default_factory=lambda: list(MODELS), min_length=1)
     folds: int = Field(default=FOLDS, ge=2, le=20)
-    sure: float = Field(
-        default=0.5,
-        ge=0,
-        le=1,
-        description="Suspects stay whose label is less improbable than this",
+    only_confident: bool = Field(
+        default=True,
+        description="Rows off the diagonal of the confident joint; else every row that the models "
+        "take for another class, which finds more of the errors and more rows that are right",
     )
 
 
 @dataclass(frozen=True)
 class Suspects:
-    """``suspect``: shape (rows,). ``instead``: the class that the models take each row for.
+    """What the models make of every label; all of shape (rows,).
 
-    ``confidence``: the mean probability of the row's own label, shape (rows,).
+    ``confident``: rows off the diagonal of the confident joint. ``instead``: the most probable
+    class. ``confidence``: the mean probability of the row's own label.
     """
 
-    suspect: Flags
+    confident: Flags
     instead: Codes
     confidence: Probabilities
 
     def ranking(self) -> Codes:
-        """All rows, the likeliest error first: suspects before others."""
-        return np.lexsort((self.confidence, ~self.suspect))
+        """All rows, the likeliest error first."""
+        return np.argsort(self.confidence, kind="stable")
 
 
 def find_label_errors(
@@ -83,15 +84,16 @@ def judge(probabilities: Probabilities, labels: Codes) -> Suspects:
     """The confident joint of out-of-fold probabilities, shape (rows, classes), and labels.
 
     A class's threshold is the mean probability that its own rows have of it. A row counts for the
-    most probable of the classes whose thresholds it reaches.
+    most probable of the classes whose thresholds it reaches, if for any.
     """
     confidence = probabilities[np.arange(len(labels)), labels]
     sizes = np.bincount(labels, minlength=probabilities.shape[1])
     threshold = np.bincount(labels, confidence, probabilities.shape[1]) / np.maximum(sizes, 1)
     reached = np.where(probabilities >= threshold, probabilities, -1.0)
-    instead = reached.argmax(axis=1)
-    suspect = (reached.max(axis=1) >= 0) & (instead != labels)
-    return Suspects(suspect, instead, confidence)
+    counted = reached.argmax(axis=1)
+    surer = probabilities[np.arange(len(labels)), counted] > confidence
+    confident = (reached.max(axis=1) >= 0) & (counted != labels) & surer
+    return Suspects(confident, probabilities.argmax(axis=1), confidence)
 
 
 def out_of_fold(
@@ -154,14 +156,14 @@ def _find(pool: Pool, params: LabelErrors) -> Finding:
         seed=pool.seed,
         progress=pool.progress,
     )
-    doubt = 1 - found.confidence
-    hit = found.suspect & (doubt >= params.sure)
+    hit = found.confident if params.only_confident else found.instead != labels
     details = [
         f"rather {classes[other]} than {classes[own]}"
         for other, own in zip(found.instead[hit], labels[hit], strict=True)
     ]
-    precision = float(doubt[hit].mean()) if hit.any() else None
-    return Finding(hit, details, found.confidence[hit], precision)
+    precision = float(1 - found.confidence[hit].mean()) if hit.any() else None
+    evidence = f"Models take {(found.instead != labels).sum():,} rows for another class."
+    return Finding(hit, details, found.confidence[hit], precision, evidence)
 
 
 def can_be_judged(pool: Pool) -> bool:
