@@ -1,0 +1,136 @@
+"""``netloop data export`` in a process of its own: files, pipes, labels, masks, refusals."""
+
+import csv
+import io
+import json
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+NETLOOP = Path(sys.executable).parent / "netloop"
+
+
+def capture(packets: int = 3, port: int = 53) -> bytes:
+    """UDP of one flow, a packet a second."""
+    content = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+    udp = struct.pack("!HHHH", 40000, port, 12, 0) + b"data"
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0)
+    frame = bytes(12) + b"\x08\x00" + ip + bytes((10, 0, 0, 1, 10, 0, 0, 2)) + udp
+    for second in range(packets):
+        content += struct.pack("<IIII", second, 0, len(frame), len(frame)) + frame
+    return content
+
+
+@pytest.fixture
+def export(tmp_path: Path):
+    def run(*options: object) -> subprocess.CompletedProcess[str]:
+        command = [NETLOOP, "data", "export", *map(str, options)]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+
+    (tmp_path / "one.pcap").write_bytes(capture())
+    folder = tmp_path / "many"
+    folder.mkdir()
+    (folder / "dns.pcap").write_bytes(capture())
+    (folder / "=cmd.pcap").write_bytes(capture(2, 443))
+    return run
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_csv_goes_to_standard_output_and_the_rest_does_not(export) -> None:
+    done = export("one.pcap")
+    assert done.returncode == 0, done.stderr
+    (row,) = rows(done.stdout)
+    assert (row["src_ip"], row["bidirectional_packets"]) == ("10.0.0.1", "3")
+    assert "1 row of" in done.stderr
+    assert "--masks default" in done.stderr
+
+
+@pytest.mark.parametrize("profile", ["nfstream", "zeek-conn", "ipfix", "nprint", "cic"])
+def test_every_profile(export, profile: str) -> None:
+    done = export("one.pcap", "--profile", profile)
+    assert done.returncode == 0, done.stderr
+    assert len(rows(done.stdout)) == (3 if profile == "nprint" else 1)
+
+
+def test_a_zeek_log(export) -> None:
+    done = export("one.pcap", "--profile", "zeek-conn", "--format", "tsv")
+    lines = done.stdout.splitlines()
+    assert lines[0] == r"#separator \x09"
+    assert lines[-1].split("\t")[2:7] == ["10.0.0.1", "40000", "10.0.0.2", "53", "udp"]
+
+
+def test_parquet_with_labels_of_several_captures(export, tmp_path: Path) -> None:
+    out = tmp_path / "flows.parquet"
+    done = export("many", "--label", "file", "--format", "parquet", "--out", out, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["rows"] == 2
+    table = pq.read_table(out)
+    assert dict(zip(table["capture"].to_pylist(), table["label"].to_pylist(), strict=True)) == {
+        "dns.pcap": "dns",
+        "=cmd.pcap": "=cmd",
+    }
+    assert table.schema.field("src_ip").metadata[b"group"] == b"addresses"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".flows")] == []
+
+
+def test_a_label_is_no_formula(export) -> None:
+    found = rows(export("many", "--label", "file", "--profile", "cic").stdout)
+    assert sorted(row["Label"] for row in found) == ["'=cmd", "dns"]
+
+
+def test_masks_leave_columns_out(export) -> None:
+    (row,) = rows(export("one.pcap", "--masks", "default").stdout)
+    assert "src_ip" not in row
+    assert "src_port" not in row
+    assert row["bidirectional_packets"] == "3"
+    (row,) = rows(export("one.pcap", "--masks", "ports").stdout)
+    assert "src_ip" in row
+    assert "src_port" not in row
+
+
+def test_time_outs(export) -> None:
+    assert len(rows(export("one.pcap", "--active", "2").stdout)) == 2
+    assert len(rows(export("one.pcap", "--idle", "1").stdout)) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["one.pcap", "--profile", "nfsteam"], "did you mean nfstream"),
+        (["nowhere.pcap"], "nowhere.pcap"),
+        (["one.pcap", "--format", "parquet"], "--out"),
+        (["one.pcap", "--out", "one.pcap"], "is there already"),
+        (["one.pcap", "--out", "no/folder.csv"], "cannot be written"),
+        (["one.pcap", "--masks", "faces"], "no field group"),
+        (["one.pcap", "--idle", "0"], "idle_seconds"),
+        (["one.pcap", "--label", "host"], "file, folder"),
+        (["one.pcap", "--format", "xml"], "xml"),
+    ],
+)
+def test_refusals_say_what_and_how_to_mend(export, options: list[str], words: str) -> None:
+    done = export(*options)
+    assert done.returncode == 2
+    assert words in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_what_fails_leaves_no_file(export, tmp_path: Path) -> None:
+    (tmp_path / "broken.pcap").write_bytes(b"no capture")
+    assert export("broken.pcap", "--out", "flows.csv").returncode == 2
+    assert not (tmp_path / "flows.csv").exists()
+
+
+def test_a_broken_capture_among_others_is_told(export, tmp_path: Path) -> None:
+    (tmp_path / "many" / "broken.pcap").write_bytes(b"no capture")
+    done = export("many")
+    assert done.returncode == 0
+    assert len(rows(done.stdout)) == 2
+    assert "broken.pcap was left out" in done.stderr
