@@ -1,5 +1,6 @@
 """The tool that writes captures down as other tools' flow columns."""
 
+from io import BufferedWriter
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
@@ -36,7 +37,8 @@ def _export(params: ExportParams, context: ToolContext) -> ToolResult:
     if params.out is None:
         if params.format == "parquet":
             raise InputError("Parquet cannot go to a terminal or a pipe.", "Name a file: --out.")
-        done = _write(params, TextFile(context.emit), context)
+        with BufferedWriter(TextFile(context.emit)) as lines:
+            done = _write(params, lines, context)
     else:
         out = Path(params.out)
         if out.exists():

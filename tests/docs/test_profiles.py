@@ -26,5 +26,5 @@ def test_a_page_is_a_table_of_six_cells(name: str) -> None:
     """A bar in a meaning would tear the table."""
     table = page(PROFILES[name]).split("## Columns")[1]
     rows = [line for line in table.splitlines() if line.startswith("|")]
-    assert len(rows) > 10
+    assert len(rows) > 2
     assert {line.count("|") for line in rows} == {7}
