@@ -193,7 +193,9 @@ def build_rows(source: TableSource, table: pa.Table, columns: ColumnMap, roles: 
         own_name = free_name(name, table.column_names)
         is_text = name in texts and pa.types.is_string(column.type)
         group = groups.get(name) or source.loader.groups(name)
-        made.append((field(own_name, column.type, group, text=is_text), column))
+        is_words = name in source.loader.words and pa.types.is_string(column.type)
+        declared = field(own_name, column.type, group, text=is_text, words=is_words)
+        made.append((declared, column))
     return pa.Table.from_arrays([c for _, c in made], schema=pa.schema([f for f, _ in made]))
 
 

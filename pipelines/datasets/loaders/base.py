@@ -30,8 +30,9 @@ class Loader:
     class may be taken from, role (binary, category, attack) -> column, the default first; empty if
     any column may hold it.
     ``groups``: column in lower case -> field group, where its name does not tell. ``texts``:
-    columns of free text. ``time`` and ``host``: the columns of the moment and of the initiator, in
-    lower case, whichever is there; ``times`` reads moments as nanoseconds since 1970.
+    columns of free text, and ``words`` those of lists with blanks. ``time`` and ``host``: the
+    columns of the moment and of the initiator, in lower case, whichever is there; ``times`` reads
+    moments as nanoseconds since 1970.
     ``record``: the columns whose equality makes records one split group; all features if empty.
     ``faults``: what the published files have wrong and how it is mended.
     """
@@ -45,12 +46,13 @@ class Loader:
     labels: Mapping[str, str] = field(default_factory=dict)
     groups: Callable[[str], str] = known_group
     texts: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
     time: tuple[str, ...] = ()
     times: Callable[[pa.ChunkedArray, str], pa.Array] = nanoseconds
     host: tuple[str, ...] = HOST_NAMES
     record: tuple[str, ...] = ()
     same_header: bool = True
-    dropped: str = "that hold no record"
+    dropped: str = "as no record"
     faults: tuple[str, ...] = ()
 
     def blocks(self, file: TableFile, warnings: list[str]) -> Iterator[tuple[pa.Table, int]]:

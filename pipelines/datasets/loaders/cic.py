@@ -136,7 +136,7 @@ CIC_FLOWS = Loader(
     groups=group,
     time=("timestamp",),
     times=day_first,
-    dropped="that repeat the header",
+    dropped="as a repeated header",
     faults=(
         "Column names begin with blanks in some releases; names are compared without.",
         "Fwd Header Length stands twice; the second is dropped.",

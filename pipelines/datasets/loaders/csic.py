@@ -22,9 +22,19 @@ HOST_OF_URL = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 # Headers that name a session, a host or a length that is a column of its own.
 OWN_COLUMN = ("cookie", "host", "content-length")
 BLOCK_REQUESTS = 10_000
+LONGEST_SHAPE = 40
 COLUMNS = (
     *("label", "method", "version", "path", "query", "headers", "body", "url_length"),
-    *("body_length", "parameters", "longest_value", "specials", "session", "site_host", "request"),
+    *(
+        "body_length",
+        "parameters",
+        "longest_value",
+        "specials",
+        "shapes",
+        "session",
+        "site_host",
+        "request",
+    ),
 )
 
 
@@ -105,7 +115,9 @@ def cells(request: Request, label: str) -> tuple[str, ...]:
     place = HOST_OF_URL.sub("", request.url)
     path, _, query = place.partition("?")
     body = "\n".join(request.body)
-    values = [part.partition("=")[2] for part in re.split("[&\n]", f"{query}&{body}") if part]
+    parameters = [part.partition("=") for part in re.split("[&\n]", f"{query}&{body}") if part]
+    values = [value for _, _, value in parameters]
+    shapes = [f"{name}={shape(value)}" for name, _, value in parameters]
     headers = [f"{n}: {v}" for n, v in request.headers if n.lower() not in OWN_COLUMN]
     numbers = (
         len(place),
@@ -117,10 +129,21 @@ def cells(request: Request, label: str) -> tuple[str, ...]:
     host = HOST_OF_URL.match(request.url)
     return (
         *(label, request.method.upper(), request.version.upper(), path, query),
-        *("\n".join(headers), body, *map(str, numbers), request.header("cookie")),
+        *("\n".join(headers), body, *map(str, numbers), " ".join(shapes), request.header("cookie")),
         request.header("host") or (host[0] if host else ""),
         f"{path}?{query}{body}",
     )
+
+
+def shape(value: str) -> str:
+    """What a value is made of: each run of letters as ``a``, of digits as ``0``, the rest as it is.
+
+    Values differ from visitor to visitor, their shapes hardly (cf. C. Kruegel and G. Vigna, Anomaly
+    Detection of Web-based Attacks, 2003).
+    """
+    text = re.sub(r"%[0-9a-fA-F]{2}", lambda code: chr(int(code[0][1:], 16)), value)
+    text = re.sub(r"[^\W\d_]+", "a", text)
+    return re.sub(r"\s+|\++", "+", re.sub(r"\d+", "0", text))[:LONGEST_SHAPE]
 
 
 CSIC = Loader(
@@ -132,7 +155,7 @@ CSIC = Loader(
     labels={"binary": "label"},
     groups=groups_of(
         {
-            "http": ("method", "version", "path", "query", "headers", "body"),
+            "http": ("method", "version", "path", "query", "headers", "body", "shapes"),
             "sizes": ("url_length", "body_length", "longest_value"),
             "counts": ("parameters", "specials"),
             "names": ("site_host",),
@@ -141,6 +164,7 @@ CSIC = Loader(
         }
     ),
     texts=frozenset({"path", "query", "headers", "body"}),
+    words=frozenset({"shapes"}),
     record=("request",),
     faults=(
         "The class is the file's: anomalous if its name says so, else normal.",

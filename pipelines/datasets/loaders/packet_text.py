@@ -30,8 +30,8 @@ def join_instruction(task: str, traffic: str) -> str:
 def parse_packet(text: str) -> Fields:
     """The fields of a packet in their order; values may hold commas. Empty if there is none."""
     found = list(FIELD.finditer(text))
-    ends = [match.start() for match in found[1:]] + [len(text)]
-    return [(match[1], text[match.end() : end]) for match, end in zip(found, ends, strict=True)]
+    ends = [*(match.start() for match in found[1:]), len(text)]
+    return [(match[1], text[match.end() : end]) for match, end in zip(found, ends, strict=False)]
 
 
 def packet_text(fields: Sequence[tuple[str, str]]) -> str:
