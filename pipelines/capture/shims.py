@@ -78,7 +78,7 @@ def _pseudowire(walk: Walk, rows: Rows, start: Offsets) -> Types:
     behind_word = np.isin(read_torn(walk.buffer, SHORT, start + 16, end), FRAME_TYPES)
     behind_word &= read_torn(walk.buffer, BYTE, start, end) >> 4 == 0
     is_frame = np.isin(read_torn(walk.buffer, SHORT, start + 12, end), FRAME_TYPES)
-    walk.at[rows] += np.where(behind_word, 4, 0)
+    walk.at[rows] += np.where(behind_word & ~is_frame, 4, 0)
     return chosen([behind_word | is_frame], [ETHERNET], OTHER_MPLS)
 
 
@@ -130,6 +130,7 @@ STEPS: Steps = {
     **dict.fromkeys(VLAN_TYPES, (4, _tag)),
     0x8909: (8, _tag),  # Cisco MetaData
     0x88E7: (4, always(ETHERNET)),  # a provider's backbone (802.1ah)
+    0x8903: (2, always(ETHERNET)),  # Cisco FabricPath
     LLC: (3, _llc),
     SNAP: (5, _snap),
     MPLS: (4, _mpls),

@@ -1,4 +1,4 @@
-"""The headers of tunnels: GRE, VXLAN, GENEVE, GTP-U, Teredo, L2TP and TZSP.
+"""The headers of tunnels: GRE, VXLAN, GENEVE, GTP-U, Teredo, L2TP, TZSP, CAPWAP.
 
 Ports are only a hint that there is a tunnel, so each header is checked as strictly as its
 specification allows; what does not fit is ``NO_TUNNEL``.
@@ -7,9 +7,10 @@ specification allows; what does not fit is ``NO_TUNNEL``.
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.capture.headers import BYTE, IPV6, SHORT, Offsets, Rows, read, read_torn
+from pipelines.capture.headers import BYTE, IPV6, SHORT, WORD, Offsets, Rows, read, read_torn
 from pipelines.capture.tunnel_names import Tunnel
 from pipelines.capture.walk import (
+    CAPWAP,
     ETHERNET,
     GENEVE,
     GRE,
@@ -27,6 +28,8 @@ from pipelines.capture.walk import (
     TEREDO,
     TZSP,
     VXLAN,
+    WIFI,
+    WIFI_SWAPPED,
     Steps,
     Types,
     Walk,
@@ -50,7 +53,8 @@ GTP_DATA, GTP_EXTENDED, GTP_OPTIONAL, MOST_EXTENSIONS = 255, 4, 7, 8
 TEREDO_AUTHENTICATION = np.dtype([("type", ">u2"), ("id", "u1"), ("value", "u1")])
 TEREDO_PREFIX, LINK_LOCAL = 0x2001_0000, 0xFE80_0000
 TZSP_HEADER = np.dtype([("version", "u1"), ("type", "u1"), ("frame", ">u2")])
-TZSP_PADDING, TZSP_END, MOST_TAGS = 0, 1, 64
+CAPWAP_NATIVE, CAPWAP_PIECE, CAPWAP_ALIVE = 0x100, 0x80, 0x08
+TZSP_END, MOST_TAGS = 1, 64
 
 
 def _gre(walk: Walk, rows: Rows, start: Offsets) -> Types:
@@ -81,7 +85,7 @@ def _gre(walk: Walk, rows: Rows, start: Offsets) -> Types:
             np.isin(kind, GRE_TYPES),
         ],
         [NO_TUNNEL, NOT_IP, PPP, ETHERNET, kind],
-        NOT_IP,
+        NO_TUNNEL,
     ).astype(np.int32)
 
 
@@ -148,9 +152,12 @@ def _teredo(walk: Walk, rows: Rows, start: Offsets) -> Types:
     walk.at[rows] = at
     inner = read_torn(walk.buffer, IPV6, at, end)
     good = (inner["version_flow"] >> 28 == 6) & (at + IPV6.itemsize <= end)
+    # What the snap length cut off is believed, so that its first half is no payload.
+    cut = (at + IPV6.itemsize > end) & (end < walk.limit[rows])
+    cut &= (at >= end) | (read_torn(walk.buffer, BYTE, at, end) >> 4 == 6)
     prefixes = [(inner[name]["high"] >> np.uint64(32)).astype(np.int64) for name in ("src", "dst")]
     of_teredo = [(p == TEREDO_PREFIX) | (p & 0xFFC0_0000 == LINK_LOCAL) for p in prefixes]
-    return chosen([good & (of_teredo[0] | of_teredo[1])], [IPV6_TYPE], NO_TUNNEL)
+    return chosen([cut | good & (of_teredo[0] | of_teredo[1])], [IPV6_TYPE], NO_TUNNEL)
 
 
 def _l2tp(walk: Walk, rows: Rows, start: Offsets) -> Types:
@@ -192,6 +199,21 @@ def _tzsp(walk: Walk, rows: Rows, start: Offsets) -> Types:
     return chosen([good & (frame == 1), good & (frame == 18)], [ETHERNET, LINK + 105], NO_TUNNEL)
 
 
+def _capwap(walk: Walk, rows: Rows, start: Offsets) -> Types:
+    """Data of access points (RFC 5415): whole frames of Ethernet or 802.11, in clear."""
+    walk.mark_tunnel(rows, Tunnel.CAPWAP)
+    word = read(walk.buffer, WORD, start)
+    at = start + (word >> 19 & 31).astype(np.int64) * 4
+    walk.at[rows] = at
+    control = read_torn(walk.buffer, SHORT, at, walk.end[rows])
+    good = (word >> 24 == 0) & (word >> 19 & 31 >= 2) & (word & (CAPWAP_PIECE | CAPWAP_ALIVE) == 0)
+    native = word & CAPWAP_NATIVE != 0
+    wifi = good & native & (word >> 9 & 31 == 1)
+    # 802.11 has version 0, in the last two bits of the first byte.
+    swapped = wifi & (control & 0x0300 != 0) & (control & 0x03 == 0)
+    return chosen([swapped, wifi, good & ~native], [WIFI_SWAPPED, WIFI, ETHERNET], NO_TUNNEL)
+
+
 STEPS: Steps = {
     GRE: (4, _gre),
     VXLAN: (8, _vxlan),
@@ -200,4 +222,5 @@ STEPS: Steps = {
     TEREDO: (1, _teredo),
     L2TP: (2, _l2tp),
     TZSP: (4, _tzsp),
+    CAPWAP: (8, _capwap),
 }

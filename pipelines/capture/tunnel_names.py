@@ -18,6 +18,7 @@ class Tunnel(IntEnum):
     TEREDO = 9
     L2TP = 10
     TZSP = 11
+    CAPWAP = 12
 
 
 TUNNEL_NAMES = {
@@ -32,4 +33,5 @@ TUNNEL_NAMES = {
     Tunnel.TEREDO: "Teredo",
     Tunnel.L2TP: "L2TP",
     Tunnel.TZSP: "TZSP",
+    Tunnel.CAPWAP: "CAPWAP",
 }

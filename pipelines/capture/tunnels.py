@@ -16,6 +16,7 @@ from pipelines.capture.steps import take_steps
 from pipelines.capture.transport import UDP_BYTES, UDP_PROTOCOL
 from pipelines.capture.tunnel_names import Tunnel
 from pipelines.capture.walk import (
+    CAPWAP,
     GENEVE,
     GRE,
     GTP_U,
@@ -37,7 +38,9 @@ PORTS = {
     1701: L2TP,
     2152: GTP_U,
     3544: TEREDO,
+    4754: GRE,
     4789: VXLAN,
+    5247: CAPWAP,
     6081: GENEVE,
     8472: VXLAN,
     37008: TZSP,

@@ -14,6 +14,7 @@ from pipelines.capture.walk import (
     WIFI_ENCRYPTED,
     WIFI_MANAGEMENT,
     WIFI_PADDED,
+    WIFI_SWAPPED,
     Reader,
     Steps,
     Types,
@@ -83,12 +84,17 @@ def _prism(walk: Walk, rows: Rows, start: Offsets) -> Types:
     return chosen([length >= PRISM.itemsize], [WIFI], MALFORMED_LINK)
 
 
-def _frame(alignment: int) -> Reader:
-    """An 802.11 frame whose header is padded to a multiple of ``alignment`` bytes."""
+def _frame(alignment: int = 1, *, swapped: bool = False) -> Reader:
+    """An 802.11 frame whose header is padded to a multiple of ``alignment`` bytes.
+
+    Some access points hand frames on with the two bytes of the frame control ``swapped``.
+    """
 
     def decode(walk: Walk, rows: Rows, start: Offsets) -> Types:
         control = read(walk.buffer, CONTROL, start)
         kind, flags = control["type"], control["flags"]
+        if swapped:
+            kind, flags = flags, kind
         both = flags & (TO_SYSTEM | FROM_SYSTEM) == TO_SYSTEM | FROM_SYSTEM
         quality = kind & QUALITY != 0
         size = 24 + np.where(both, 6, 0) + np.where(quality, 2, 0)
@@ -131,6 +137,7 @@ STEPS: Steps = {
     LINK + 119: (8, _prism),
     LINK + 127: (8, _radiotap),
     LINK + 163: (8, _prism),
-    WIFI: (2, _frame(1)),
+    WIFI: (2, _frame()),
     WIFI_PADDED: (2, _frame(4)),
+    WIFI_SWAPPED: (2, _frame(swapped=True)),
 }

@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.capture import CaptureHealth, FlowSettings, read_batches, read_flows
-from pipelines.capture.link import LINK_TYPES as LINKS
+from pipelines.capture.steps import STEPS
+from pipelines.capture.walk import LINK
 
 PCAP = bytes.fromhex("d4c3b2a1020004000000000000000000ffff0000")
-LINK_TYPES = st.sampled_from([*LINKS, 147])
+LINK_TYPES = st.sampled_from([147, *(kind - LINK for kind in STEPS if kind >= LINK)])
 # Where in the buffer something lies depends on the piece that it came with.
 PLACES = ("buffer", "frame_offset", "ip_offset", "transport_offset", "payload_offset")
 PIECES = st.sampled_from([1, 7, 100, 1 << 20])
