@@ -327,16 +327,27 @@ def windows(texts: dict[str, pa.ChunkedArray], columns: ColumnMap) -> tuple[Code
     count = len(texts["src"])
     if "start" not in texts:
         return np.full(count, LONG_AGO), np.full(count, FAR_AHEAD)
-    start = day_first(texts["start"], "start").to_numpy()
+    start, known = moments(texts["start"], "start")
     end = start
     if "end" in texts:
-        end = day_first(texts["end"], "end").to_numpy()
+        end, ended = moments(texts["end"], "end")
+        end = np.where(ended, end, start)
     elif "seconds" in texts and (seconds := as_numbers(texts["seconds"])) is not None:
         length = np.nan_to_num(seconds.to_numpy()) * SECOND_NS
         end = start + length.astype(np.int64)
     offset = round(columns.clock_offset_seconds * SECOND_NS)
     tolerance = round(columns.tolerance_seconds * SECOND_NS)
-    return start + offset - tolerance, end + offset + tolerance
+    start = np.where(known, start + offset - tolerance, LONG_AGO)
+    return start, np.where(known, end + offset + tolerance, FAR_AHEAD)
+
+
+def moments(column: pa.ChunkedArray, name: str) -> tuple[Codes, npt.NDArray[np.bool_]]:
+    """Times in nanoseconds since 1970, 0 for a blank one, and which of them are known."""
+    known = ~pc.is_in(column, pa.array(["", "-"])).to_numpy().astype(bool)
+    found = np.zeros(len(column), np.int64)
+    if known.any():
+        found[known] = day_first(column.filter(pa.array(known)), name).to_numpy()
+    return found, known
 
 
 def described(texts: dict[str, pa.ChunkedArray]) -> pa.Array:

@@ -219,6 +219,7 @@ def test_messages_and_instructions_of_the_release(data: Path) -> None:
     folder = data / "trafficllm"
     loaded = load_source(folder / "sample_records_transcribed.jsonl")
     assert loaded.rows.num_rows == 17
-    assert not any(n.startswith(("eth_s", "eth_d", "ip_src")) for n in feature_columns(loaded.rows.schema))
+    seen = feature_columns(loaded.rows.schema)
+    assert not any(name.startswith(("eth_s", "eth_d", "ip_src")) for name in seen)
     rows = load_source(folder / "instructions_dev.jsonl").rows
     assert rows.num_rows == 4325 and feature_columns(rows.schema) == ["instruction"]
