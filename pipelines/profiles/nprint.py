@@ -20,6 +20,8 @@ from pipelines.profiles.text import address_texts
 
 PUBLISHED = "https://nprint.github.io/nprint/ (Holland et al., CCS 2021)"
 ABSENT = -1
+# A row has some two thousand columns, so that a whole piece of a capture takes long to turn.
+ROWS_AT_ONCE = 4096
 # Name, bits, field group and meaning of every field, in the order of the wire.
 IPV4_BYTES, IPV6_BYTES, TCP_BYTES, UDP_BYTES, ICMP_BYTES = 60, 40, 60, 8, 8
 FIELDS = {
@@ -118,7 +120,12 @@ class _Nprint:
 
     def add(self, batch: PacketBatch, update: Update) -> pa.Table:
         order = np.argsort(update.rows)
-        return self._rows(batch, update.rows[order], update.number[order])
+        rows, flow = update.rows[order], update.number[order]
+        parts = [
+            self._rows(batch, rows[at : at + ROWS_AT_ONCE], flow[at : at + ROWS_AT_ONCE])
+            for at in range(0, len(rows), ROWS_AT_ONCE)
+        ]
+        return pa.concat_tables(parts) if parts else self._schema.empty_table()
 
     def end(self, flows: np.ndarray) -> pa.Table:
         return self._schema.empty_table()

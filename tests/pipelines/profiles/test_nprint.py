@@ -89,3 +89,12 @@ def test_identifiers_have_their_group(group):
     }
     declared = {c.name: c.group for c in PROFILES["nprint"].columns(FlowSettings())}
     assert {declared[name] for name in names[group]} == {group}
+
+
+def test_more_packets_than_are_turned_at_once(make, monkeypatch):
+    packets = [make.tcp(i % 2, "A", i, bytes([i])) for i in range(20)]
+    content = make.pcap(enumerate(packets))
+    whole = make.rows("nprint", content)
+    monkeypatch.setattr("pipelines.profiles.nprint.ROWS_AT_ONCE", 7)
+    assert make.rows("nprint", content) == whole
+    assert len(whole) == 20

@@ -35,6 +35,13 @@ def test_csv():
     assert written("csv") == b'n,x,t\n1,0.5,"plain"\n,,\n3,1e+300,\n'
 
 
+def test_rows_in_several_chunks_of_which_one_is_empty():
+    chunks = pa.concat_tables([ROWS.slice(0, 0), ROWS.slice(0, 1), ROWS.slice(1)])
+    file = io.BytesIO()
+    open_writer("csv", "nfstream", SCHEMA, file).write(chunks)
+    assert file.getvalue() == written("csv")
+
+
 def test_tsv():
     assert written("tsv").splitlines()[0] == b"n\tx\tt"
 
