@@ -266,7 +266,11 @@ def _made(folder: Path, fill: Callable[[Path], None]) -> Shard:
         shard = read_shard(folder)  # another process may just have made it
         if shard is None:
             _empty(making)
-            fill(making)
+            try:
+                fill(making)
+            except BaseException:
+                shutil.rmtree(making)
+                raise
             shutil.rmtree(folder, ignore_errors=True)  # damaged, if it is there at all
             making.rename(folder)
             shard = read_shard(folder)
