@@ -9,6 +9,7 @@ from pipelines.store.files import write_atomic
 # Seconds per unit of work on two cores of a 2023 server; a unit is what the tool's estimate counts.
 DEFAULTS: dict[str, float] = {
     "import_rows": 5e-8,  # a byte of captures or table
+    "propose_filters": 5e-3,  # a row of a thorough look
     "clean_rows": 3e-6,  # a row
     "split_rows": 3e-6,  # a row
     "audit_shortcuts": 5e-6,  # a row
@@ -16,6 +17,8 @@ DEFAULTS: dict[str, float] = {
     "train_cnn": 2e-4,  # a row and epoch
     "study_few_labels": 0.5,  # a fit on a few rows and its test
     "evaluate_models": 1e-4,  # a row and model
+    "stress_model": 2e-3,  # a test row
+    "compare_later": 2e-3,  # a row
     "detect_traffic": 2e-7,  # a byte of captures
     "make_lab": 12.0,  # a lab
 }

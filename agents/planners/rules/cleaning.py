@@ -9,6 +9,7 @@ from agents.planners.rules.plans import RULES, param, step, summarised, with_par
 from agents.state import Feedback
 from pipelines.datasets.fields import DEFAULT_MASKS
 from pipelines.datasets.group_names import group_of_split
+from pipelines.words import counted
 
 
 def propose(evidence: Evidence) -> Plan:
@@ -54,9 +55,9 @@ def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
     wishes, why = read_note(feedback.note), f"asked for: {feedback.note.strip()}"
     masks = set(param(plan, "audit_shortcuts", "masks"))
     named = {
-        f["name"]
-        for f in evidence.facts["filters"]
-        if f["name"].replace("_", " ") in feedback.note.lower().replace("_", " ")
+        name
+        for name in _known(evidence)
+        if name.replace("_", " ") in feedback.note.lower().replace("_", " ")
     }
     changed = plan
     if wishes.split_by:
@@ -66,10 +67,10 @@ def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
     wanted_masks = (masks | wishes.mask) - wishes.unmask
     if wanted_masks != masks:
         changed = with_params(changed, "audit_shortcuts", masks=(sorted(wanted_masks), why))
-    filters = set(param(plan, "clean_rows", "filters"))
-    wanted = set() if wishes.keep_rows else filters ^ named if named else filters
+    filters = param(plan, "clean_rows", "filters")
+    wanted = [] if wishes.keep_rows else _toggled(filters, named)
     if wanted != filters:
-        changed = with_params(changed, "clean_rows", filters=(sorted(wanted), why))
+        changed = with_params(changed, "clean_rows", filters=(wanted, why))
     if changed == plan:
         return _alternative(evidence, plan, why)
     return summarised(changed, _summary(evidence, changed))
@@ -79,9 +80,8 @@ def _mended(evidence: Evidence, plan: Plan) -> Plan:
     """The plan with the masks and filters that take away the leaks that the audit found."""
     mend = evidence.numbers["audit_shortcuts"]["mend"]
     masks, filters = param(plan, "audit_shortcuts", "masks"), param(plan, "clean_rows", "filters")
-    offered = {found["name"] for found in evidence.facts["filters"]}
     more_masks = sorted({*mend["masks"]} - {*masks})
-    more_filters = sorted({*mend["filters"]} & offered - {*filters})
+    more_filters = sorted({*mend["filters"]} & _known(evidence) - {*map(_name, filters)})
     changed = plan
     if more_masks:
         why = f"the audit: {', '.join(more_masks)} gave the label away"
@@ -94,6 +94,26 @@ def _mended(evidence: Evidence, plan: Plan) -> Plan:
     if changed == plan:
         return summarised(plan, "The audit found a leak that I know no mend for: look at the data.")
     return summarised(changed, f"Mended as the audit asks. {_summary(evidence, changed)}")
+
+
+def _name(chosen: str | dict[str, Any]) -> str:
+    """The name of a filter of a plan: alone, or with parameters beside it."""
+    return chosen if isinstance(chosen, str) else str(chosen["name"])
+
+
+def _known(evidence: Evidence) -> set[str]:
+    """The filters that would move rows, and those that nobody has tried because they take long."""
+    found = {found["name"] for found in evidence.facts["filters"]}
+    return found | {*evidence.facts.get("not_tried", ())}
+
+
+def _toggled(filters: list[Any], named: set[str]) -> list[Any]:
+    """The filters without those named that are among them, and with those that are not."""
+    if not named:
+        return filters
+    kept = [chosen for chosen in filters if _name(chosen) not in named]
+    added = named - {*map(_name, filters)}
+    return sorted([*kept, *added], key=_name)
 
 
 def _split_by(plan: Plan, by: str, why: str) -> Plan:
@@ -136,14 +156,28 @@ def _split(evidence: Evidence) -> tuple[str, str]:
 
 
 def _summary(evidence: Evidence, plan: Plan) -> str:
-    filters, names = evidence.facts["filters"], param(plan, "clean_rows", "filters")
+    filters = evidence.facts["filters"]
+    names = {*map(_name, param(plan, "clean_rows", "filters"))}
     rows = sum(f["rows"] for f in filters if f["name"] in names)
     aside = f"Set {rows:,} rows aside" if rows else "Set no rows aside"
-    others = ", ".join(f"{f['name']} ({f['rows']:,})" for f in filters if f["name"] not in names)
+    others = ", ".join(_offer(f) for f in filters if f["name"] not in names)
     by = param(plan, "split_rows", "by")
     how = "test on the second source" if by == "fixed" else f"split by {by}"
     rest = f" Filters that you could add: {others}." if others else ""
     return f"{aside}, {how}, hide identifiers and look for shortcuts.{rest}"
+
+
+def _offer(found: dict[str, Any]) -> str:
+    """A filter that is not taken, with what speaks for and against it, in a few words."""
+    words = [f"{found['rows']:,}"]
+    if found.get("precision") is not None:
+        words.append(f"{found['precision']:.0%} rightly")
+    if effect := found.get("effect"):
+        gain = effect["macro_f1_with"] - effect["macro_f1_without"]
+        words.append(f"macro-F1 {gain:+.3f}")
+    if lost := len(found.get("classes_lost", ())):
+        words.append(f"{counted(lost, 'class', 'classes')} lost")
+    return f"{found['name']} ({', '.join(words)})"
 
 
 def _filter_reason(taken: list[dict[str, Any]]) -> str:
