@@ -1,7 +1,6 @@
-"""Tools of the operation stage: read the test side once, pack the detector, use it."""
+"""Tools of the operation stage: read the test side once, pack the detector, score it again."""
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,6 +9,7 @@ from pydantic import Field
 from pipelines.errors import InputError
 from pipelines.store.files import write_atomic
 from tools.design import MODEL_PREFIX, count_on, split_sides
+from tools.detection import DetectParams
 from tools.spec import Estimate, Params, ToolContext, ToolResult, ToolSpec
 
 if TYPE_CHECKING:
@@ -25,11 +25,6 @@ class EvaluateParams(Params):
 class PackageParams(Params):
     model: str = Field(description="Name of a trained model")
     benign: list[str] = Field(default_factory=list, description="Classes with nothing to report")
-
-
-class DetectParams(Params):
-    detector: str = Field(description="Folder of a packed detector")
-    source: str = Field(description="A capture, a folder of captures, or a table")
 
 
 class EvaluateDetectorParams(DetectParams):
@@ -183,27 +178,6 @@ def _scores(model: str, context: ToolContext) -> "dict[str, Score]":
     return {}
 
 
-def _detect(params: DetectParams, context: ToolContext) -> ToolResult:
-    from pipelines.capture import CaptureHealth
-    from pipelines.operate.detect import check_source, detect
-    from pipelines.operate.detector import Detector
-    from pipelines.operate.eve import eve_line
-
-    check_source(Path(params.detector), Path(params.source))
-    detector = Detector.load(Path(params.detector))
-    health: list[CaptureHealth] = []
-    labels: Counter[str] = Counter()
-    for record in detect(detector, Path(params.source), health=health, progress=context.progress):
-        context.emit(eve_line(record) + "\n")
-        labels[record["ml"]["label"]] += 1
-    numbers = {
-        "rows": labels.total(),
-        "labels": dict(labels),
-        "health": [h.to_json() for h in health],
-    }
-    return ToolResult(numbers=numbers, work=float(sum(record.bytes for record in health)))
-
-
 def _evaluate_detector(params: EvaluateDetectorParams, context: ToolContext) -> ToolResult:
     from pipelines.datasets.sources import describe_source, load_source
     from pipelines.evaluate.evaluate import evaluate_models
@@ -266,15 +240,6 @@ PACKAGE_DETECTOR = ToolSpec(
     estimate=_estimate_package,
     needs=("rows", "requirements", MODEL_PREFIX, "evaluation?", "few_labels?"),
     makes=("detector",),
-)
-DETECT_TRAFFIC = ToolSpec(
-    name="detect_traffic",
-    summary="Run a packed detector over captures: one EVE JSON line a flow",
-    params=DetectParams,
-    risk="read",
-    run=_detect,
-    estimate=_estimate_detect,
-    repeatable=False,
 )
 EVALUATE_DETECTOR = ToolSpec(
     name="evaluate_detector",

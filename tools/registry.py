@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from pipelines.errors import InputError
 from tools.cleaning import CLEAN_ROWS, PROPOSE_FILTERS
 from tools.design import STUDY_FEW_LABELS, TRAIN_BASELINES, TRAIN_CNN
+from tools.detection import DETECT_LIVE, DETECT_TRAFFIC
 from tools.export import EXPORT_FLOWS
 from tools.lab import MAKE_LAB
 from tools.operation import (
-    DETECT_TRAFFIC,
     EVALUATE_DETECTOR,
     EVALUATE_MODELS,
     PACKAGE_DETECTOR,
@@ -41,6 +41,7 @@ TOOLS: dict[str, ToolSpec[Any]] = {
         DETECT_TRAFFIC,
         EVALUATE_DETECTOR,
         EXPORT_FLOWS,
+        DETECT_LIVE,
         MAKE_LAB,
     )
 }

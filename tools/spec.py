@@ -49,7 +49,8 @@ class ToolContext:
     """What a tool may touch: the artefacts of its run, a progress line, measured rates.
 
     ``workers`` read captures and ``shards`` keeps what they made of them; results are the same
-    whoever works, so neither is part of a call.
+    whoever works, so neither is part of a call. Work that has no end of its own ends soon after
+    ``stop()`` is true.
     """
 
     store: ArtifactStore
@@ -59,6 +60,7 @@ class ToolContext:
     rates: Rates = field(default_factory=Rates)
     run: RunFolder | None = None
     emit: Callable[[str], object] = lambda line: None
+    stop: Callable[[], bool] = lambda: False
     workers: Workers = AUTO
     shards: Path | None = None
 

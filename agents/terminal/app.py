@@ -10,7 +10,13 @@ from typing import Annotated
 
 import typer
 
-from agents.terminal import data_commands, model_commands, run_commands, runs_commands
+from agents.terminal import (
+    data_commands,
+    detect_command,
+    model_commands,
+    run_commands,
+    runs_commands,
+)
 from agents.terminal.doctor import doctor
 from pipelines.errors import NetloopError
 from pipelines.visible import visible
@@ -31,7 +37,7 @@ app.add_typer(runs_commands.app, name="runs")
 app.add_typer(data_commands.app, name="data")
 app.add_typer(model_commands.train_app, name="train")
 app.command()(model_commands.evaluate)
-app.command()(model_commands.detect)
+app.command()(detect_command.detect)
 app.command()(runs_commands.report)
 app.command()(data_commands.lab)
 app.command()(doctor)

@@ -97,8 +97,8 @@ def print_models(models: Sequence[Numbers], best: str | None, console: Console) 
 def print_health(records: Sequence[Numbers], console: Console) -> None:
     """What was read from all captures together; reasons and the first corrupt records."""
     totals = {
-        key: sum(record[key] for record in records)
-        for key in ("packets", "bytes", "truncated", "corrupt")
+        key: sum(record.get(key, 0) for record in records)
+        for key in ("packets", "bytes", "truncated", "corrupt", "dropped")
     }
     skipped = sum(sum(record["skipped"].values()) for record in records)
     title(console, "Health of the captures")
@@ -106,6 +106,9 @@ def print_health(records: Sequence[Numbers], console: Console) -> None:
     read = f"{counted(len(records), 'capture')}, {totals['packets']:,} packets, {size} read"
     lost = f"{totals['truncated']:,} packets truncated, {skipped:,} skipped"
     say(console, f"{read}; {lost}, {totals['corrupt']:,} records corrupt.")
+    if totals["dropped"]:
+        told = f"{counted(totals['dropped'], 'packet')} dropped by the system, being too many"
+        say(console, f"- {told}", "yellow")
     reasons: dict[str, int] = {}
     for record in records:
         for reason, count in record["skipped"].items():

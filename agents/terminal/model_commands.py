@@ -1,7 +1,6 @@
-"""``netloop train``, ``evaluate`` and ``detect``: models outside a run."""
+"""``netloop train`` and ``evaluate``: models outside a run."""
 
 import shutil
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -138,39 +137,6 @@ def evaluate(
             label=label,
         )
     print_result(result, as_json, render_score)
-
-
-def detect(
-    detector: Detector,
-    source: Annotated[str, typer.Argument(help="A capture, a folder of captures, or a table.")],
-    workspace: Workspace = DEFAULT_WORKSPACE,
-) -> None:
-    """Print one EVE JSON line a flow.
-
-    Each has the class, its confidence and the community id.
-
-    Example: netloop detect detector capture.pcap > eve.json
-    """
-    from rich.console import Console
-
-    from agents.terminal.progress import RichProgress
-    from agents.terminal.render import render_detection
-    from pipelines.progress import silent
-    from pipelines.store.artifacts import ArtifactStore
-    from tools.registry import find_tool
-    from tools.spec import ToolContext
-
-    tool = find_tool("detect_traffic")
-    folder = find_detector(detector, workspace)
-    with RichProgress() as progress:
-        context = ToolContext(
-            store=ArtifactStore(workspace / "artifacts"),
-            progress=silent if sys.stdout.isatty() else progress,
-            emit=sys.stdout.write,
-        )
-        result = tool.run(tool.params(detector=str(folder), source=source), context)
-    sys.stdout.flush()
-    render_detection(result.numbers, Console(stderr=True, markup=False, highlight=False))
 
 
 def find_detector(name: str, workspace: Path) -> Path:

@@ -24,6 +24,7 @@ from pipelines.datasets.split_manifest import SIDES
 from pipelines.words import counted
 
 STATUS_STYLES = {
+ROW_WORDS = {"flow": "flow", "packet": "packet", "table": "record"}
     "done": "bold green",
     "target_missed": "bold yellow",
     "paused": "bold yellow",
@@ -156,8 +157,12 @@ def render_detection(result: Numbers, console: Console) -> None:
     labels = sorted(result["labels"].items(), key=lambda item: -item[1])
     named = ", ".join(f"{name} {count:,}" for name, count in labels[:5])
     more = f" and {len(labels) - 5:,} more classes" if len(labels) > 5 else ""
-    say(console, f"{result['rows']:,} flows{': ' if named else ''}{named}{more}")
-    if any(r["truncated"] or r["skipped"] or r["corrupt"] for r in result["health"]):
+    rows = counted(result["rows"], ROW_WORDS[result["granularity"]])
+    say(console, f"{rows}{': ' if named else ''}{named}{more}")
+    for warning in result["warnings"]:
+        say(console, f"- {warning}", "yellow")
+    faults = ("truncated", "skipped", "corrupt", "dropped")
+    if result["live"] or any(record.get(fault) for record in result["health"] for fault in faults):
         print_health(result["health"], console)
 
 

@@ -59,8 +59,10 @@ INSPECTION = {
     "rows": {"rows": 7129, "classes": {"Cridex": 411, "FTP": 344}, "warnings": ["Two look alike."]},
     "health": [
         {"file": "a.pcap", "packets": 1000, "bytes": 5_000_000, "truncated": 3, "corrupt": 0,
+            "dropped": 0,
          "skipped": {"not IP": 7}, "corrupt_records": []},
         {"file": "b.pcap", "packets": 500, "bytes": 1_800_000, "truncated": 0, "corrupt": 12,
+            "dropped": 0,
          "skipped": {"not IP": 1, "IPv6 fragment": 2},
          "corrupt_records": [{"offset": 182_044 + i, "reason": "too long"} for i in range(12)]},
     ],
@@ -163,12 +165,19 @@ def test_a_detector_on_other_rows_was_not_chosen_there(screen, width: int) -> No
     assert "*" not in view.text
 
 
+def detection(labels: dict[str, int], health: list[dict], **changes: object) -> dict:
+    """What a detection tool gives."""
+    found = {"rows": sum(labels.values()), "labels": labels, "health": health}
+    return {**found, "granularity": "flow", "live": False, "warnings": [], **changes}
+
+
 @WIDTHS
 def test_detection_says_what_was_found_and_what_was_lost(screen, width: int) -> None:
     view = screen(width)
     labels = {"web": 3, "scan": 1200, "[red]": 1, "a": 1, "b": 1, "c": 1, "d": 1}
-    found = {"rows": 1208, "labels": labels, "health": INSPECTION["health"]}
-    render.render_detection(found, view.console)
+    render.render_detection(
+        detection(labels, INSPECTION["health"], granularity="flow"), view.console
+    )
     view.check_width()
     assert "1,208 flows: scan 1,200, web 3, [red] 1, a 1, b 1 and 2 more classes" in view.words
     assert "b.pcap at byte 182,044: too long" in view.words
@@ -177,10 +186,28 @@ def test_detection_says_what_was_found_and_what_was_lost(screen, width: int) -> 
 def test_detection_of_sound_captures_is_one_line(screen) -> None:
     view = screen(80)
     sound = {**INSPECTION["health"][0], "skipped": {}, "truncated": 0, "corrupt": 0}
-    render.render_detection({"rows": 1, "labels": {"web": 1}, "health": [sound]}, view.console)
-    assert view.text == "1 flows: web 1\n"
-    render.render_detection({"rows": 0, "labels": {}, "health": [sound]}, view.console)
-    assert view.text.endswith("0 flows\n")
+    render.render_detection(detection({"web": 1}, [sound]), view.console)
+    assert view.text == "1 flow: web 1\n"
+    render.render_detection(detection({}, [sound], granularity="packet"), view.console)
+    assert view.text.endswith("0 packets\n")
+    render.render_detection(detection({"a": 2}, [sound], granularity="table"), view.console)
+    assert view.text.endswith("2 records: a 2\n")
+
+
+def test_detection_tells_what_was_left_out(screen) -> None:
+    view = screen(80)
+    render.render_detection(detection({}, [], warnings=["b.pcap was left out."]), view.console)
+    assert view.text == "0 flows\n- b.pcap was left out.\n"
+
+
+def test_live_detection_always_tells_of_health_and_of_what_was_dropped(screen) -> None:
+    view = screen(80)
+    sound = {**INSPECTION["health"][0], "skipped": {}, "truncated": 0, "corrupt": 0}
+    render.render_detection(detection({}, [sound], live=True), view.console)
+    assert "Health of the captures" in view.text
+    assert "dropped" not in view.text
+    render.render_detection(detection({}, [{**sound, "dropped": 1200}]), view.console)
+    assert "1,200 packets dropped by the system, being too many" in view.words
 
 
 def test_a_run_that_failed_says_why(screen) -> None:
