@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -270,10 +270,16 @@ def label_keys(
         protocol = protocol.astype(np.uint64)
         good &= known
     if "file" in texts:
-        capture, known = each(texts["file"], lambda text: captures.get(text.replace("\\", "/")), 0)
+        named_here = partial(capture_hash, captures)
+        capture, known = each(texts["file"], named_here, np.uint64(0))
         capture = capture.astype(np.uint64)
         good &= known
     return flow_keys(ends[0], ends[1], protocol, capture), good
+
+
+def capture_hash(captures: dict[str, np.uint64], name: str) -> np.uint64 | None:
+    """The hash of a capture by the name that a label gives it; None for one that is not here."""
+    return captures.get(name.replace("\\", "/"))
 
 
 def each(

@@ -171,7 +171,10 @@ def is_odd(text: str) -> bool:
 
 
 TEXTS = frozenset(
-    {"tcp_payload", "payload_bytes", "instruction", "path", "query", "body", "tls_record_version"}
+    (
+        *("tcp_payload", "data_data", "payload_bytes", "instruction", "path", "query", "body"),
+        "tls_record_version",
+    )
 )
 KNOWN = groups_of(
     {
@@ -194,7 +197,7 @@ KNOWN = groups_of(
             *("ip_dsfield", "ip_dsfield_dscp", "ip_dsfield_ecn"),
         ),
         "counts": ("packets", "tcp_segment_count"),
-        "payload": ("tcp_payload", "payload_bytes"),
+        "payload": ("tcp_payload", "data_data", "payload_bytes"),
         "http": ("method", "path", "query", "body"),
     }
 )

@@ -29,10 +29,21 @@ def groups(loaded: LoadedSource) -> dict[str, str]:
 
 def raw_unsw(source: str, port: str, category: str, label: str, time: int = 1421927414) -> str:
     cells = dict.fromkeys(unsw.RAW_COLUMNS, "0") | {
-        **{"srcip": source, "sport": port, "dstip": "149.171.126.6", "dsport": "53"},
-        **{"proto": "udp", "state": "CON", "sbytes": "132", "service": "dns", "sttl": "31"},
-        **{"stime": str(time), "ltime": str(time), "attack_cat": category, "label": label},
-        **{"ct_flw_http_mthd": "", "is_ftp_login": " "},
+        "srcip": source,
+        "sport": port,
+        "dstip": "149.171.126.6",
+        "dsport": "53",
+        "proto": "udp",
+        "state": "CON",
+        "sbytes": "132",
+        "service": "dns",
+        "sttl": "31",
+        "stime": str(time),
+        "ltime": str(time),
+        "attack_cat": category,
+        "label": label,
+        "ct_flw_http_mthd": "",
+        "is_ftp_login": " ",
     }
     return ",".join(cells[name] for name in unsw.RAW_COLUMNS)
 
