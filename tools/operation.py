@@ -35,7 +35,7 @@ def _evaluate(params: EvaluateParams, context: ToolContext) -> ToolResult:
     from pipelines.evaluate.evaluate import evaluate_models
     from pipelines.models.registry import load_model
 
-    _check_trained("evaluate_models", params.best, context)
+    check_trained("evaluate_models", params.best, context)
     (test,) = split_sides(context, "test")
     folders = context.named(MODEL_PREFIX)
     models = {name: load_model(folder / "model") for name, folder in folders.items()}
@@ -108,7 +108,7 @@ def _package(params: PackageParams, context: ToolContext) -> ToolResult:
     from pipelines.models.registry import load_model
     from pipelines.operate.detector import package
 
-    _check_trained("package_detector", params.model, context)
+    check_trained("package_detector", params.model, context)
     folder = context.named(MODEL_PREFIX)[params.model] / "model"
     model = load_model(folder)
     info = _describe(params, folder, context)
@@ -117,7 +117,7 @@ def _package(params: PackageParams, context: ToolContext) -> ToolResult:
     return ToolResult(artifacts={"detector": digest}, numbers=numbers)
 
 
-def _check_trained(tool: str, model: str, context: ToolContext) -> None:
+def check_trained(tool: str, model: str, context: ToolContext) -> None:
     """Raises InputError, already when the step is priced: the test side is not read for a typo."""
     trained = context.named(MODEL_PREFIX)
     if model not in trained:
@@ -204,14 +204,14 @@ def _evaluate_detector(params: EvaluateDetectorParams, context: ToolContext) -> 
 
 
 def _estimate_evaluate(params: EvaluateParams, context: ToolContext) -> Estimate:
-    _check_trained("evaluate_models", params.best, context)
+    check_trained("evaluate_models", params.best, context)
     rows = count_on(context, "test")
     minutes = context.rates.minutes("evaluate_models", rows * len(context.named(MODEL_PREFIX)))
     return Estimate(rows=rows, minutes=minutes, memory_mb=300)
 
 
 def _estimate_package(params: PackageParams, context: ToolContext) -> Estimate:
-    _check_trained("package_detector", params.model, context)
+    check_trained("package_detector", params.model, context)
     return Estimate()
 
 

@@ -18,6 +18,7 @@ from tools.proof import AUDIT_SHORTCUTS, SPLIT_ROWS
 from tools.report import WRITE_REPORT
 from tools.requirements import IMPORT_ROWS, INSPECT_SOURCE, RECORD_REQUIREMENTS
 from tools.spec import ToolContext, ToolSpec
+from tools.stress import COMPARE_LATER, STRESS_MODEL
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -32,16 +33,18 @@ TOOLS: dict[str, ToolSpec[Any]] = {
         CLEAN_ROWS,
         SPLIT_ROWS,
         AUDIT_SHORTCUTS,
+        COMPARE_LATER,
         TRAIN_BASELINES,
         TRAIN_CNN,
         STUDY_FEW_LABELS,
         EVALUATE_MODELS,
+        STRESS_MODEL,
         PACKAGE_DETECTOR,
         WRITE_REPORT,
         DETECT_TRAFFIC,
+        DETECT_LIVE,
         EVALUATE_DETECTOR,
         EXPORT_FLOWS,
-        DETECT_LIVE,
         MAKE_LAB,
     )
 }

@@ -102,7 +102,7 @@ def build_report(run: RunFolder) -> "data.ReportData":
         findings=[line for lines in story.reviews.values() for line in lines],
         data=_data_card(record["spec"], story, run.store),
         split=_split(story, run.store),
-        audit=_audit(story.numbers.get("audit_shortcuts")),
+        audit=_audit(story.numbers.get("audit_shortcuts"), story.numbers.get("stress_model")),
         per_class=_per_class(story.tested(), best),
         confusion=_confusion(story, run.store, best),
         curves=_curves(story, run.store),
@@ -222,7 +222,7 @@ def _split(story: Story, store: ArtifactStore) -> "data.SplitProof | None":
     )
 
 
-def _audit(found: dict[str, Any] | None) -> "data.Audit | None":
+def _audit(found: dict[str, Any] | None, stressed: dict[str, Any] | None) -> "data.Audit | None":
     from pipelines.report import data
 
     if found is None:
@@ -239,6 +239,36 @@ def _audit(found: dict[str, Any] | None) -> "data.Audit | None":
             data.Duplicates(name=row["label"], rows=row["of"], repeated=row["duplicates"])
             for row in found["duplicates"]
         ],
+        verdict=found["verdict"],
+        reasons=found["reasons"],
+        groups=[_audit_group(row, stressed) for row in found["groups"]],
+        leaks=[data.AuditLeak(words=r["words"], verdict=r["verdict"]) for r in found["leaks"]],
+        forged=_forged(stressed),
+    )
+
+
+def _audit_group(row: dict[str, Any], stressed: dict[str, Any] | None) -> "data.AuditGroup":
+    from pipelines.report import data
+
+    falls = {fall["name"]: fall for fall in stressed["falls"]} if stressed else {}
+    fall = falls.get(row["group"])
+    return data.AuditGroup(
+        **{key: row[key] for key in data.AuditGroup.model_fields if key in row},
+        fall=fall["fall"] if fall else None,
+        fall_ci=fall["ci"] if fall else None,
+    )
+
+
+def _forged(stressed: dict[str, Any] | None) -> "data.ForgedNetwork | None":
+    from pipelines.report import data
+
+    if not stressed or not stressed["forged"]["groups"]:
+        return None
+    forged = stressed["forged"]
+    return data.ForgedNetwork(
+        model=stressed["model"],
+        rows=stressed["rows"],
+        **{key: forged[key] for key in ("macro_f1", "fall", "moved")},
     )
 
 

@@ -40,7 +40,7 @@ def _review(bench: Workbench, state: State) -> Review:
 
 OPERATION = StageRules(
     name="operation",
-    tools=("evaluate_models", "package_detector", "write_report"),
+    tools=("evaluate_models", "stress_model", "package_detector", "write_report"),
     required=True,
     facts=_facts,
     review=_review,

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from agents.terminal import data_catalogue, data_clean, data_export
+from agents.terminal import data_audit, data_catalogue, data_clean, data_export
 from agents.terminal.options import (
     DEFAULT_WORKSPACE,
     By,
@@ -15,10 +15,10 @@ from agents.terminal.options import (
     Granularity,
     Json,
     Label,
-    Masks,
     Protocols,
     Seed,
     TestShare,
+    TestSource,
     WorkerCount,
     Workspace,
 )
@@ -77,6 +77,7 @@ def split(
     label: Label = None,
     by: By = None,
     test: TestShare = 0.5,
+    test_source: TestSource = None,
     granularity: Granularity = "flow",
     protocols: Protocols = False,
     seed: Seed = 0,
@@ -97,42 +98,13 @@ def split(
 
     with RichProgress() as progress:
         direct = Direct(workspace, seed, progress, executor, workers)
-        done = direct.import_and_split(source, label, granularity, by, test, protocols)
+        done = direct.import_and_split(source, label, granularity, by, test, protocols, test_source)
     numbers = done["split_rows"]
     result = {**numbers, "manifest": str((direct.path("split") / "manifest.json").resolve())}
     print_result(result, as_json, render_split)
 
 
-@app.command()
-def audit(
-    source: Source,
-    label: Label = None,
-    by: By = None,
-    test: TestShare = 0.5,
-    masks: Masks = None,
-    granularity: Granularity = "flow",
-    protocols: Protocols = False,
-    seed: Seed = 0,
-    workers: WorkerCount = None,
-    executor: Executor = "auto",
-    as_json: Json = False,
-    workspace: Workspace = DEFAULT_WORKSPACE,
-) -> None:
-    """Look for shortcuts.
-
-    How far single fields alone give the label away on held-out rows.
-
-    Example: netloop data audit captures/ --label folder --json
-    """
-    from agents.terminal.direct import Direct
-    from agents.terminal.progress import RichProgress
-    from agents.terminal.render import render_audit
-
-    with RichProgress() as progress:
-        direct = Direct(workspace, seed, progress, executor, workers)
-        direct.import_and_split(source, label, granularity, by, test, protocols)
-        result = direct.call("audit_shortcuts", masks=mask_list(masks))
-    print_result(result, as_json, render_audit)
+app.command("audit")(data_audit.command)
 
 
 def lab(

@@ -57,8 +57,12 @@ class Direct:
         by: str | None,
         test: float,
         protocols: bool = False,
+        test_source: Path | None = None,
     ) -> dict[str, Any]:
-        """Rows of a source, cleaned of nothing, on their sides; returns the numbers by tool."""
+        """Rows of a source, cleaned of nothing, on their sides; returns the numbers by tool.
+
+        With a ``test_source`` nothing is drawn: all of the first is learned, the other tested.
+        """
         found = self.call("inspect_source", source=str(source), label=label)
         imported = self.call(
             "import_rows",
@@ -68,6 +72,16 @@ class Direct:
             protocols=protocols,
         )
         self.call("clean_rows", filters=[])
+        if test_source is not None:
+            self.call(
+                "import_rows",
+                name="test_rows",
+                source=str(test_source),
+                label=found["label"],
+                granularity=granularity,
+                protocols=protocols,
+            )
+            by = "fixed"
         by = by or ("row" if found["layout"] == "table" else "time")
         split = self.call("split_rows", by=by, test=test)
         return {"inspect_source": found, "import_rows": imported, "split_rows": split}

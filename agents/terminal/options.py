@@ -52,6 +52,10 @@ By = Annotated[
     ),
 ]
 TestShare = Annotated[float, typer.Option("--test", help="Share of each class held out.")]
+TestSource = Annotated[
+    Path | None,
+    typer.Option("--test-source", help="Test on all of this source instead of a share."),
+]
 Masks = Annotated[
     str | None,
     typer.Option("--masks", help="Field groups that models may not see, with commas; or none."),

@@ -18,13 +18,14 @@ from agents.terminal.findings import (
     print_sides,
 )
 from agents.terminal.plan_view import render_plan
+from agents.terminal.render_audit import print_groups
 from agents.terminal.sanitize import safe_text
 from agents.terminal.tables import Cell, Column, print_table, say, say_exact, title
 from pipelines.datasets.split_manifest import SIDES
 from pipelines.words import counted
 
-STATUS_STYLES = {
 ROW_WORDS = {"flow": "flow", "packet": "packet", "table": "record"}
+STATUS_STYLES = {
     "done": "bold green",
     "target_missed": "bold yellow",
     "paused": "bold yellow",
@@ -49,6 +50,10 @@ def render_output(output: RunOutput, console: Console) -> None:
         print_proof(output.split.groups_on_two_sides, console)
     if output.audit:
         title(console, "Shortcut audit")
+        if output.verdict:
+            say(console, f"The audit calls this {output.verdict}.")
+        print_groups([row.model_dump() for row in output.groups], None, console)
+        console.print()
         print_fields([row.model_dump() for row in output.audit], console)
     if output.models:
         title(console, "Models on the test side")
@@ -126,18 +131,6 @@ def render_split(result: Numbers, console: Console) -> None:
     print_proof(result["groups_on_two_sides"], console)
     _print_notes(result["warnings"], console)
     _print_places({"manifest": result["manifest"]}, console)
-
-
-def render_audit(result: Numbers, console: Console) -> None:
-    """Every field looked up alone, what repeats across the sides, and what to do about it."""
-    title(console, "How far one field alone gives the label away")
-    print_fields(result["fields"], console, all_fields=True)
-    repeated = [row for row in result["duplicates"] if row["duplicates"]]
-    if repeated:
-        title(console, f"Test rows whose {result['duplicate_of']} also occurs on the train side")
-        columns = [Column("class"), Column("repeated", number=True), Column("of", number=True)]
-        print_table(console, columns, [[r["label"], r["duplicates"], r["of"]] for r in repeated])
-    _print_notes(result["advice"], console)
 
 
 def render_models(result: Numbers, console: Console) -> None:

@@ -10,6 +10,7 @@ from pipelines.datasets.fields import DEFAULT_MASKS
 Outcome = Literal["done", "paused", "refused", "failed", "budget"]
 Metric = Literal["macro_f1", "accuracy"]
 Verdict = Literal["shortcut", "weak", "none"]
+GroupVerdict = Literal["shortcut", "strong", "weak", "none"]
 
 
 def _finite(number: float) -> float:
@@ -115,11 +116,47 @@ class Duplicates(Part):
     repeated: int
 
 
+class AuditGroup(Part):
+    """One field group: its best field alone, a small tree on all of it, and what a model lost."""
+
+    group: str
+    masked: bool
+    field: str | None = None
+    field_accuracy: Score | None = None
+    tree_accuracy: Score
+    majority: Score
+    verdict: GroupVerdict
+    fall: Score | None = Field(None, description="Macro-F1 that the chosen model lost without it")
+    fall_ci: tuple[Score, Score] | None = None
+
+
+class AuditLeak(Part):
+    """How many test rows training already knows in one way."""
+
+    words: str
+    verdict: Literal["leak", "doubt", "none"]
+
+
+class ForgedNetwork(Part):
+    """The chosen model where addresses, times and the other identifiers are others."""
+
+    model: str
+    macro_f1: Score
+    fall: Score
+    moved: int = Field(description="Test rows of which any probability changed")
+    rows: int
+
+
 class Audit(Part):
-    """The shortcut audit."""
+    """The audit: a verdict, a row a field group, the fields one by one, and leaks."""
 
     rows: list[AuditRow]
     duplicates: list[Duplicates] = Field(default_factory=list)
+    verdict: Literal["trustworthy", "doubtful", "leaking"] | None = None
+    reasons: list[str] = Field(default_factory=list)
+    groups: list[AuditGroup] = Field(default_factory=list)
+    leaks: list[AuditLeak] = Field(default_factory=list)
+    forged: ForgedNetwork | None = None
 
 
 class ModelScore(Part):

@@ -9,9 +9,17 @@ import io
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from pipelines.report.data import Confusion, FewLabelStudy, LearningCurves, ModelScore
+from pipelines.report.data import (
+    AuditGroup,
+    Confusion,
+    FewLabelStudy,
+    LearningCurves,
+    ModelScore,
+)
+from pipelines.store.files import write_atomic
 from pipelines.visible import visible
 
 # A cell of a confusion matrix names its share while there is room for two digits.
@@ -65,6 +73,24 @@ def data_uri(draw: Draw, theme: Theme) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(content.getvalue()).decode("ascii")
 
 
+def save_picture(draw: Draw, path: Path) -> None:
+    """Write the figure that ``draw`` makes as a PNG, on white, whole or not at all."""
+    import matplotlib
+
+    content = io.BytesIO()
+    with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        draw(LIGHT).savefig(
+            content,
+            format="png",
+            dpi=160,
+            bbox_inches="tight",
+            facecolor=LIGHT.paper,
+            metadata={"Software": None},
+        )
+    write_atomic(path, content.getvalue())
+
+
 def ladder(models: Sequence[ModelScore], chosen: str | None, target: float | None) -> Draw:
     """Macro-F1 and interval of every model, best on top; the chosen in colour, target dashed."""
     ordered = sorted(models, key=lambda model: model.macro_f1)
@@ -93,6 +119,42 @@ def ladder(models: Sequence[ModelScore], chosen: str | None, target: float | Non
         axes.set_xlim(0, 1)
         axes.set_xlabel("macro-F1 on the test side")
         axes.grid(axis="x", color=theme.grid, linewidth=0.8)
+        return figure
+
+    return draw
+
+
+def field_groups(groups: Sequence[AuditGroup], model: float | None) -> Draw:
+    """What each field group gives away: its best field and a small tree, the strongest on top.
+
+    ``model``: the accuracy of the model that was chosen, dashed beside the majority class.
+    """
+    ordered = sorted(groups, key=lambda row: max(row.tree_accuracy, row.field_accuracy or 0))
+
+    def draw(theme: Theme) -> Any:
+        figure, axes = _figure(theme, _WIDTH, 1.1 + 0.36 * len(ordered))
+        heights = range(len(ordered))
+        bars = {
+            "best field alone": ([row.field_accuracy or 0 for row in ordered], 0.18, theme.accent),
+            "small tree": ([row.tree_accuracy for row in ordered], -0.18, theme.second),
+        }
+        for name, (values, moved, colour) in bars.items():
+            axes.barh([h + moved for h in heights], values, 0.34, color=colour, label=name)
+        lines = {"majority class": (ordered[0].majority, ":"), "chosen model": (model, "--")}
+        for name, (level, style) in lines.items():
+            if level is not None:
+                axes.axvline(level, color=theme.ink, linestyle=style, linewidth=1.2, label=name)
+        names = [
+            f"{visible(row.group, _LABEL)}{' (masked)' if row.masked else ''}" for row in ordered
+        ]
+        axes.set_yticks(heights, names)
+        axes.set_xlim(0, 1)
+        axes.set_xlabel("accuracy on the test side")
+        axes.grid(axis="x", color=theme.grid, linewidth=0.8)
+        axes.legend(
+            loc="upper center", bbox_to_anchor=(0.5, -0.9 / len(ordered) - 0.08), ncols=2,
+            frameon=False, labelcolor=theme.ink,
+        )  # fmt: skip
         return figure
 
     return draw

@@ -1,15 +1,99 @@
 """Why the scores may be believed: the shortcut audit, the split, the data and its health."""
 
-from pipelines.report.data import Audit, HealthSummary, ReportData
-from pipelines.report.html import Cell, Figure, Markup, badge, bullets, element, join, table
+from pipelines.report import pictures
+from pipelines.report.data import Audit, AuditGroup, HealthSummary, ReportData
+from pipelines.report.html import (
+    Cell,
+    Figure,
+    Markup,
+    badge,
+    bullets,
+    element,
+    join,
+    picture,
+    table,
+)
 from pipelines.words import counted
 
 SIDES = ("train", "validation", "test")
-_VERDICT_LEVELS = {"shortcut": "bad", "weak": "warning", "none": "good"}
+_VERDICT_LEVELS = {"shortcut": "bad", "strong": "warning", "weak": "warning", "none": "good"}
+_AUDIT_LEVELS = {"trustworthy": "good", "doubtful": "warning", "leaking": "bad"}
 
 
 def audit(report: ReportData) -> Markup:
-    """Every field looked up alone, the strongest first, and payloads that occur on both sides."""
+    """The verdict, a row and a bar a field group, every field, payloads on both sides."""
+    if report.audit is None:
+        return Markup()
+    return join([_verdict(report.audit), _groups(report), _fields(report)])
+
+
+def _verdict(audit: Audit) -> Markup:
+    if audit.verdict is None:
+        return Markup()
+    said = element("p", "The audit calls this ", badge(audit.verdict, _AUDIT_LEVELS[audit.verdict]))
+    leaks = [leak.words for leak in audit.leaks if leak.words not in audit.reasons]
+    return join([said, bullets([*audit.reasons, *leaks], "findings")])
+
+
+def _groups(report: ReportData) -> Markup:
+    """The one table and the one picture of the audit."""
+    if report.audit is None or not report.audit.groups:
+        return Markup()
+    groups = report.audit.groups
+    rows: list[list[Cell]] = [
+        [
+            row.group,
+            row.field or "",
+            row.field_accuracy,
+            row.tree_accuracy,
+            badge(row.verdict, _VERDICT_LEVELS[row.verdict]),
+            "masked" if row.masked else "seen by models",
+            _fall(row),
+        ]
+        for row in groups
+    ]
+    opened = [i for i, row in enumerate(groups) if row.verdict == "shortcut" and not row.masked]
+    heads = ["group", "best field", "alone", "small tree", "verdict", "models", "fall if shuffled"]
+    chosen = report.model(report.chosen)
+    parts = [
+        table(heads, rows, frozenset(opened)),
+        picture(
+            pictures.field_groups(groups, chosen.accuracy if chosen else None),
+            "Accuracy of the best field and of a small tree of each field group: "
+            + "; ".join(f"{row.group} {row.tree_accuracy:.3f}" for row in groups),
+            "What each field group gives away on held-out rows, masked or not.",
+        ),
+        _forged(report.audit),
+    ]
+    return join(parts)
+
+
+def _fall(row: AuditGroup) -> Cell:
+    if row.masked:
+        return Figure("0, not seen")
+    if row.fall is None or row.fall_ci is None:
+        return None
+    low, high = row.fall_ci
+    return Figure(f"{row.fall:.3f} ({low:.3f} to {high:.3f})")
+
+
+def _forged(audit: Audit) -> Markup:
+    forged = audit.forged
+    if forged is None:
+        return Markup()
+    moved = (
+        "not one probability moved"
+        if forged.moved == 0
+        else f"macro-F1 {forged.macro_f1:.3f}, a fall of {forged.fall:.3f}"
+    )
+    return element(
+        "p",
+        f"In a forged network, with every identifier replaced by another, {forged.model} was asked "
+        f"about {counted(forged.rows, 'test row')} again: {moved}.",
+    )
+
+
+def _fields(report: ReportData) -> Markup:
     if report.audit is None:
         return Markup()
     ordered = sorted(report.audit.rows, key=lambda row: -row.accuracy)

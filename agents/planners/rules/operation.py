@@ -21,11 +21,9 @@ def propose(evidence: Evidence) -> Plan:
         step("write_report"),
     ]
     if evidence.spec.data.sample is None:
-        test = step(
-            "evaluate_models",
-            best=(best, how),
-        )
-        steps = [test, *steps]
+        test = step("evaluate_models", best=(best, how))
+        lean = step("stress_model", model=(best, "what its score leans on, in the report"))
+        steps = [test, lean, *steps]
     return Plan(
         stage="operation",
         planner=RULES,
@@ -44,4 +42,5 @@ def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
     why = f"asked for: {wishes.words}"
     plan = with_params(plan, "package_detector", model=(chosen, why))
     plan = with_params(plan, "evaluate_models", best=(chosen, why))
+    plan = with_params(plan, "stress_model", model=(chosen, why))
     return summarised(plan, f"Pack {chosen} instead (validation macro-F1 {scores[chosen]:.3f}).")

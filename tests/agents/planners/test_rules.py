@@ -272,7 +272,9 @@ def test_few_labels_become_a_study() -> None:
 def test_operation_packs_what_validation_chose() -> None:
     plan = proposed("operation")
     assert param(plan, "package_detector", "model") == "random_forest"
-    assert [s.tool for s in plan.steps] == ["evaluate_models", "package_detector", "write_report"]
+    tools = [s.tool for s in plan.steps]
+    assert tools == ["evaluate_models", "stress_model", "package_detector", "write_report"]
+    assert param(plan, "stress_model", "model") == "random_forest"
 
 
 @pytest.mark.parametrize(

@@ -244,39 +244,6 @@ def test_split_by_class(screen, width: int) -> None:
 
 
 @WIDTHS
-def test_audit(screen, width: int) -> None:
-    view = screen(width)
-    repeated = [
-        {"label": "FTP", "duplicates": 345, "of": 345},
-        {"label": "Neris", "duplicates": 0, "of": 212},
-    ]
-    render.render_audit(
-        {
-            "fields": FIELDS,
-            "duplicates": repeated,
-            "duplicate_of": "payload",
-            "advice": ["Mask ttl."],
-        },
-        view.console,
-    )
-    view.check_width()
-    rows = [line.split() for line in view.text.splitlines()]
-    assert ["FTP", "345", "345"] in rows
-    assert "Neris" not in view.text
-    assert "Mask ttl." in view.text
-    verdicts = [row[-2:] for row in rows if len(row) > 3 and row[1].startswith("0.")]
-    assert (
-        verdicts == [["shortcut", "masked"], ["weak", "masked"], ["none", "see"]]
-        or [
-            "shortcut",
-            "masked",
-        ]
-        in verdicts
-    )
-    assert len([line for line in view.text.splitlines() if "shortcut" in line]) == 2
-
-
-@WIDTHS
 def test_inspection(screen, width: int) -> None:
     view = screen(width)
     render.render_inspection(INSPECTION, view.console)
@@ -359,7 +326,6 @@ def test_a_run_that_does_not_wait_has_no_way_on(screen) -> None:
 @WIDTHS
 def test_hostile_words_are_inert_everywhere(plan: Plan, screen, width: int) -> None:
     view = screen(width)
-    fields = [field(HOSTILE, 0.9, "shortcut", False)]
     models = [model(HOSTILE, 0.9)]
     sizes = {side: {"rows": 1, "groups": 1, "classes": {HOSTILE: 1}} for side in SPLIT["sizes"]}
     health = [{**INSPECTION["health"][1], "file": HOSTILE, "skipped": {HOSTILE: 1}}]
@@ -369,15 +335,6 @@ def test_hostile_words_are_inert_everywhere(plan: Plan, screen, width: int) -> N
     render.render_models({"models": models, "best": HOSTILE}, view.console)
     render.render_split(
         {**SPLIT, "by": HOSTILE, "sizes": sizes, "warnings": [HOSTILE], "manifest": HOSTILE},
-        view.console,
-    )
-    render.render_audit(
-        {
-            "fields": fields,
-            "duplicates": [{"label": HOSTILE, "duplicates": 1, "of": 1}],
-            "duplicate_of": HOSTILE,
-            "advice": [HOSTILE],
-        },
         view.console,
     )
     render.render_inspection({"source": source, "rows": rows, "health": health}, view.console)
