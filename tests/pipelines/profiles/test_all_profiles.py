@@ -126,3 +126,19 @@ def test_a_long_flow_takes_no_more_memory_than_a_short_one(make):
         assert len(exporter._open) == 1
         assert exporter.end(table.expire()).num_rows == 1
         assert len(exporter._open) == 0
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_no_broken_capture_breaks_an_export(data, name):
+    """Rows or a refusal; a warning of NumPy would be an error."""
+    files = [path for path in sorted((data / "robustness").rglob("*")) if path.is_file()]
+    small = [path for path in files if path.stat().st_size < 200_000][::12]
+    refused = made = 0
+    for path in small:
+        try:
+            made += sum(table.num_rows for table in tables(path.read_bytes(), name))
+        except InputError:
+            refused += 1
+    assert len(small) > 40
+    assert made
+    assert refused < len(small)
