@@ -1,10 +1,15 @@
 """How fast captures are read, beside other tools, in one run on one machine.
 
     python benchmarks/capture.py [--packets 300000] [--scapy-packets 20000]
+    python benchmarks/capture.py --big [--packets 10000000]
 
 Makes a deterministic mixed capture in a temporary folder, reads it with each tool in a process of
-its own, and prints packets a second, the ratio to scapy's full dissection, and peak memory. Imports
-are not timed. Tools that are not installed are left out.
+its own on one core, and prints packets a second, the ratio to scapy's full dissection, to NFStream
+and to tshark, and peak memory. Imports are not timed, nor is the start of a program. Tools that are
+not installed are left out.
+
+``--big`` makes a capture of ten million packets (3.6 GB) and one of a tenth of that, and compares
+the memory that their flows and their shards take.
 """
 
 import argparse
@@ -14,6 +19,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import struct
 import subprocess
 import sys
@@ -192,11 +198,34 @@ def nfstream_flows(path: Path, limit: int) -> int:
     return sum(flow.bidirectional_packets for flow in stream)
 
 
+def shard(path: Path, limit: int) -> int:
+    from pipelines.capture import FlowSettings
+    from pipelines.capture.shards import ShardTask, code_version, make_shard
+
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        task = ShardTask((path,), Path(folder), "flow", FlowSettings(), code_version())
+        return make_shard(task).record.health.packets
+
+
+def tshark_fields(path: Path, limit: int) -> int:
+    names = "frame.time_epoch frame.len ip.src ip.dst ipv6.src ipv6.dst ip.proto ip.ttl"
+    names += " tcp.srcport tcp.dstport tcp.flags tcp.seq tcp.len udp.srcport udp.dstport"
+    fields = [option for name in names.split() for option in ("-e", name)]
+    with subprocess.Popen(
+        ["tshark", "-n", "-r", path, "-T", "fields", *fields],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as program:
+        return sum(1 for _ in program.stdout or ())
+
+
 TOOLS: dict[str, tuple[str, str, Callable[[Path, int], int]]] = {
     "read": ("bytes only", "numpy", read_bytes),
     "decode": ("netloop: packets", "pipelines.capture", decode),
     "flows": ("netloop: flows and statistics", "pipelines.capture", flow_features),
+    "shard": ("netloop: flows to Parquet", "pipelines.capture.shards", shard),
     "nfstream": ("NFStream: flows and statistics", "nfstream", nfstream_flows),
+    "tshark": ("tshark -T fields", "tshark", tshark_fields),
     "dpkt": ("dpkt: dissection", "dpkt", dpkt_dissection),
     "scapy-raw": ("scapy: framing only", "scapy.all", scapy_frames),
     "scapy": ("scapy: dissection", "scapy.all", scapy_dissection),
@@ -209,7 +238,8 @@ TOOLS: dict[str, tuple[str, str, Callable[[Path, int], int]]] = {
 def measure(tool: str, path: Path, limit: int) -> dict[str, float]:
     """Run one tool in this process: packets a second, and peak memory with that of its children."""
     _, module, run = TOOLS[tool]
-    importlib.import_module(module)
+    if not shutil.which(module):
+        importlib.import_module(module)
     begin = time.perf_counter()
     packets = run(path, limit)
     seconds = time.perf_counter() - begin
@@ -242,8 +272,9 @@ def measure_apart(tool: str, path: Path, limit: int, repeats: int) -> dict[str, 
     return min(runs, key=lambda run: run["seconds"] / run["packets"])
 
 
-def installed(module: str) -> bool:
-    return importlib.util.find_spec(module.partition(".")[0]) is not None
+def installed(name: str) -> bool:
+    """Whether there is a module or a program of that name."""
+    return bool(shutil.which(name) or importlib.util.find_spec(name.partition(".")[0]))
 
 
 def compare(path: Path, packets: int, limit: int, repeats: int) -> None:
@@ -255,21 +286,45 @@ def compare(path: Path, packets: int, limit: int, repeats: int) -> None:
             print(f"measured {title}", file=sys.stderr)
     rates = {tool: run["packets"] / run["seconds"] for tool, run in results.items()}
     print(f"{packets:,} packets, {path.stat().st_size / 1e6:.0f} MB, best of {repeats}\n")
-    print(f"{'tool':<32}{'packets/s':>14}{'x scapy':>10}{'x NFStream':>12}{'peak MB':>9}")
+    print(
+        f"{'tool':<32}{'packets/s':>14}{'x scapy':>10}{'x NFStream':>12}{'x tshark':>10}"
+        f"{'peak MB':>9}"
+    )
     for tool, run in results.items():
         ratios = [
             f"{rates[tool] / rates[other]:,.1f}" if other in rates else "-"
-            for other in ("scapy", "nfstream")
+            for other in ("scapy", "nfstream", "tshark")
         ]
         print(
-            f"{TOOLS[tool][0]:<32}{rates[tool]:>14,.0f}{ratios[0]:>10}{ratios[1]:>12}"
+            f"{TOOLS[tool][0]:<32}{rates[tool]:>14,.0f}{ratios[0]:>10}{ratios[1]:>12}{ratios[2]:>10}"
             f"{run['memory_mb']:>9.0f}"
         )
 
 
+def compare_sizes(folder: Path, packets: int) -> None:
+    """Memory and rate on a big capture and on one of a tenth of its packets."""
+    from traffic import write_traffic
+
+    sizes = {packets // 10: folder / "tenth.pcap", packets: folder / "big.pcap"}
+    for count, path in sizes.items():
+        written = write_traffic(path, count)
+        print(f"made {count:,} packets, {written / 1e6:,.0f} MB", file=sys.stderr)
+    print(f"{'':<32}{'packets':>12}{'packets/s':>14}{'peak MB':>9}{'memory':>9}")
+    for tool in ("flows", "shard"):
+        runs = {count: measure_apart(tool, path, count, 1) for count, path in sizes.items()}
+        small = runs[packets // 10]["memory_mb"]
+        for count, run in runs.items():
+            rate = run["packets"] / run["seconds"]
+            print(
+                f"{TOOLS[tool][0]:<32}{count:>12,}{rate:>14,.0f}{run['memory_mb']:>9.0f}"
+                f"{run['memory_mb'] / small:>8.2f}x"
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--packets", type=int, default=300_000)
+    parser.add_argument("--packets", type=int, help="300,000, or 10,000,000 with --big")
+    parser.add_argument("--big", action="store_true", help="memory on a big capture")
     parser.add_argument("--scapy-packets", type=int, default=20_000, help="dissected by scapy")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each tool; the best counts")
     parser.add_argument("--capture", type=Path, help=argparse.SUPPRESS)
@@ -279,9 +334,12 @@ def main() -> None:
         print(json.dumps(measure(options.measure, options.capture, options.scapy_packets)))
         return
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "mixed.pcap"
-        write_capture(path, options.packets)
-        compare(path, options.packets, options.scapy_packets, options.repeats)
+        if options.big:
+            compare_sizes(Path(folder), options.packets or 10_000_000)
+            return
+        path, packets = Path(folder) / "mixed.pcap", options.packets or 300_000
+        write_capture(path, packets)
+        compare(path, packets, options.scapy_packets, options.repeats)
 
 
 if __name__ == "__main__":

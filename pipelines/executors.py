@@ -4,6 +4,7 @@ Whatever runs it, a task is a function of one argument and its results come in t
 tasks, so that what is made of them does not depend on who made it.
 """
 
+import logging
 import multiprocessing
 import os
 import pickle
@@ -276,6 +277,7 @@ def _dask(workers: Workers) -> Iterator[Executor]:
             threads_per_worker=1,
             host="127.0.0.1",
             dashboard_address=None,
+            silence_logs=logging.CRITICAL,  # the caller hears what a task raises
         )
     try:
         with _client(Client, workers.kind if local is None else local) as client:
