@@ -32,7 +32,7 @@ def texts(capture: Path) -> list[str]:
 
 
 def test_a_packet_is_told_without_identifiers(data: Path) -> None:
-    capture = next((data / "ustc_tfc2016" / "sessions").rglob("Tinba.pcap"))
+    capture = next((data / "ustc_tfc2016" / "sessions").rglob("BitTorrent.pcap"))
     written = texts(capture)
     tcp = next(text for text in written if "tcp.flags" in text)
     fields = dict(parse_packet(split_instruction(tcp)[1]))
