@@ -14,6 +14,7 @@ from pipelines.capture.walk import (
     MALFORMED_LINK,
     MPLS,
     MPLS_MULTICAST,
+    NOT_IP,
     OTHER_LLC,
     OTHER_MPLS,
     PPP,
@@ -104,9 +105,8 @@ def _ppp(walk: Walk, rows: Rows, start: Offsets) -> Types:
     protocol[short] >>= 8
     walk.at[rows] = at + np.where(short, 1, 2)
     known = [~cisco & (protocol == number) for number in PPP_KINDS]
-    return np.select(
-        [cisco, *known], [protocol, *PPP_KINDS.values()], PPP_PROTOCOL + protocol
-    ).astype(np.int32)
+    kinds: list[int | Types] = [protocol, *PPP_KINDS.values(), PPP_PROTOCOL + protocol]
+    return chosen([cisco, *known, ~cisco], kinds, NOT_IP)
 
 
 def _frame_relay(walk: Walk, rows: Rows, start: Offsets) -> Types:
@@ -123,7 +123,7 @@ def _frame_relay(walk: Walk, rows: Rows, start: Offsets) -> Types:
     kinds = chosen(
         [layer == 0xCC, layer == 0x8E, layer == 0x80], [IPV4_TYPE, IPV6_TYPE, SNAP], OTHER_LLC
     )
-    return np.select([numbered, word >= LEAST_TYPE], [kinds, word], OTHER_LLC).astype(np.int32)
+    return chosen([numbered, word >= LEAST_TYPE], [kinds, word], OTHER_LLC)
 
 
 STEPS: Steps = {

@@ -39,7 +39,7 @@ from pipelines.capture.walk import (
 GRE_HEADER = np.dtype([("flags", ">u2"), ("type", ">u2")])
 # RFC 2784, 2890, and 2637 for version 1, which has an acknowledgement too.
 CHECKSUM, ROUTING, KEY, SEQUENCE, ACKNOWLEDGEMENT, VERSION = 0x8000, 0x4000, 0x2000, 0x1000, 0x80, 7
-GRE_PPP, ERSPAN, ERSPAN_3 = 0x880B, 0x88BE, 0x22EB
+GRE_PPP, ERSPAN, ERSPAN_3, CISCO_METADATA = 0x880B, 0x88BE, 0x22EB, 0x8909
 # What GRE carries as it carries Ethernet types.
 GRE_TYPES = (IPV4_TYPE, IPV6_TYPE, ETHERNET, MPLS, MPLS_MULTICAST, 0x8100)
 
@@ -58,41 +58,43 @@ TZSP_END, MOST_TAGS = 1, 64
 
 
 def _gre(walk: Walk, rows: Rows, start: Offsets) -> Types:
+    """GRE of version 0, and of version 1, which carries PPP; routed GRE is long gone."""
     walk.mark_tunnel(rows, Tunnel.GRE)
     headers = read(walk.buffer, GRE_HEADER, start)
     flags, kind = headers["flags"], headers["type"].astype(np.int32)
-    version = flags & VERSION
-    words = sum(
-        ((flags & flag != 0).astype(np.int64) for flag in (CHECKSUM, KEY, SEQUENCE)),
-        np.zeros(len(start), np.int64),
-    )
-    words += (version == 1) & (flags & ACKNOWLEDGEMENT != 0)
-    sequenced = flags & SEQUENCE != 0
-    mirror = np.select(
-        [(kind == ERSPAN) & sequenced, kind == ERSPAN_3],
-        [8, _erspan_3_bytes(walk, rows, start + 4 + words * 4)],
-        0,
-    )
-    walk.at[rows] = start + GRE_HEADER.itemsize + words * 4 + mirror
-    good = (flags & ROUTING == 0) & (version == np.where(kind == GRE_PPP, 1, 0))
-    return np.select(
-        [
-            ~good,
-            # PPTP acknowledges in packets that carry nothing.
-            (kind == GRE_PPP) & ~sequenced,
-            kind == GRE_PPP,
-            (kind == ERSPAN) | (kind == ERSPAN_3),
-            np.isin(kind, GRE_TYPES),
-        ],
-        [NO_TUNNEL, NOT_IP, PPP, ETHERNET, kind],
-        NO_TUNNEL,
-    ).astype(np.int32)
+    at = start + GRE_HEADER.itemsize + _gre_fields_bytes(flags)
+    # Cisco's metadata: eight bytes, of which the first two are the type of what follows.
+    has_metadata = kind == CISCO_METADATA
+    next_kind = read_torn(walk.buffer, SHORT, at, walk.end[rows])
+    kind = np.where(has_metadata, next_kind, kind).astype(np.int32)
+    at += np.where(has_metadata, 8, 0)
+    at += _mirror_bytes(walk, kind, flags, at, walk.end[rows])
+    walk.at[rows] = at
+    is_ppp, is_mirror = kind == GRE_PPP, (kind == ERSPAN) | (kind == ERSPAN_3)
+    good = (flags & ROUTING == 0) & (flags & VERSION == np.where(is_ppp, 1, 0))
+    # PPTP acknowledges in packets that carry nothing.
+    is_empty = is_ppp & (flags & SEQUENCE == 0)
+    conditions = [~good, is_empty, is_ppp, is_mirror, np.isin(kind, GRE_TYPES)]
+    return chosen(conditions, [NO_TUNNEL, NOT_IP, PPP, ETHERNET, kind], NO_TUNNEL)
 
 
-def _erspan_3_bytes(walk: Walk, rows: Rows, at: Offsets) -> NDArray[np.int64]:
-    """Twelve bytes, and eight more if the last bit says so."""
-    last = read_torn(walk.buffer, BYTE, at + 11, walk.end[rows])
-    return 12 + (last & 1).astype(np.int64) * 8
+def _gre_fields_bytes(flags: NDArray[np.uint16]) -> NDArray[np.int64]:
+    """The size of the optional fields, of four bytes each."""
+    size = np.where((flags & VERSION == 1) & (flags & ACKNOWLEDGEMENT != 0), 4, 0)
+    for flag in (CHECKSUM, KEY, SEQUENCE):
+        size += np.where(flags & flag != 0, 4, 0)
+    return size
+
+
+def _mirror_bytes(
+    walk: Walk, kind: Types, flags: NDArray[np.uint16], at: Offsets, end: Offsets
+) -> NDArray[np.int64]:
+    """The size of ERSPAN's header: its first type has none and no sequence number; the third has
+    eight bytes more if its last bit says so."""
+    last = read_torn(walk.buffer, BYTE, at + 11, end)
+    third = 12 + (last & 1).astype(np.int64) * 8
+    second = np.where(flags & SEQUENCE != 0, 8, 0)
+    return np.select([kind == ERSPAN, kind == ERSPAN_3], [second, third], 0)
 
 
 def _vxlan(walk: Walk, rows: Rows, start: Offsets) -> Types:

@@ -49,7 +49,8 @@ _BY_PROTOCOL = np.zeros(1 << 8, np.int32)
 _BY_PORT = np.zeros(1 << 16, np.int32)
 _BY_PROTOCOL[list(PROTOCOLS)] = list(PROTOCOLS.values())
 _BY_PORT[list(PORTS)] = list(PORTS.values())
-_IS_PROTOCOL, _IS_PORT = _BY_PROTOCOL > 0, _BY_PORT > 0
+_MAY_CARRY = _BY_PROTOCOL > 0
+_MAY_CARRY[UDP_PROTOCOL] = True
 
 
 @dataclass(frozen=True)
@@ -63,16 +64,15 @@ class Suspects:
 
 def find_tunnels(batch: PacketBatch, network: Network) -> Suspects:
     """Packets whose protocol or port hints at a tunnel."""
-    hints = _IS_PROTOCOL[batch.protocol] | _IS_PORT[batch.dst_port] | _IS_PORT[batch.src_port]
-    rows = np.flatnonzero(hints & network.has_transport)
+    rows = np.flatnonzero(_MAY_CARRY[batch.protocol])
     by_protocol = _BY_PROTOCOL[batch.protocol[rows]]
     by_dst, by_src = _BY_PORT[batch.dst_port[rows]], _BY_PORT[batch.src_port[rows]]
-    is_udp = (batch.protocol[rows] == UDP_PROTOCOL) & (batch.payload_length[rows] > 0)
-    by_port = np.where(is_udp, np.where(by_dst > 0, by_dst, by_src), 0)
-    kinds = np.where(by_protocol > 0, by_protocol, by_port)
+    found = np.flatnonzero(by_protocol | by_dst | by_src)
+    found = found[network.has_transport[rows[found]]]
+    rows, by_protocol = rows[found], by_protocol[found]
+    by_port = np.where(by_dst[found] > 0, by_dst[found], by_src[found])
     at = network.transport[rows] + np.where(by_protocol > 0, 0, UDP_BYTES)
-    found = kinds > 0
-    return Suspects(rows[found], kinds[found], at[found])
+    return Suspects(rows, np.where(by_protocol > 0, by_protocol, by_port), at)
 
 
 def open_tunnels(

@@ -4,7 +4,7 @@ Each kind of header has a step: its size in bytes, and a function that reads it 
 and says which kind follows. ``steps.py`` puts the steps together and takes them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -69,6 +69,9 @@ def always(kind: int) -> Reader:
     return lambda walk, rows, start: np.full(len(start), kind, np.int32)
 
 
-def chosen(conditions: list[NDArray[np.bool_]], kinds: list[int], otherwise: int) -> Types:
+def chosen(
+    conditions: Sequence[NDArray[np.bool_]], kinds: Sequence[int | Types], otherwise: int
+) -> Types:
     """The kind of the first condition that holds, for every row."""
-    return np.select(conditions, kinds, otherwise).astype(np.int32)
+    choices = [np.asarray(kind, np.int32) for kind in kinds]
+    return np.asarray(np.select(conditions, choices, otherwise), np.int32)

@@ -154,15 +154,55 @@ def extension(following: int, size: int = 8) -> bytes:
         (51, bytes([17, 4]) + bytes(22)),
         (135, extension(17)),
         (44, bytes([17, 0, 0, 1]) + bytes(4)),
+        (44, bytes([17, 0, 0, 0]) + bytes(4)),
+        (139, extension(17)),
+        (140, extension(17, 16)),
+        (51, bytes([60, 4]) + bytes(22) + extension(17)),
+        (0, bytes.fromhex("11 00 c2 04 00 01 00 00")),
     ],
 )
 def test_ipv6_extension_headers_are_stepped_over(make, first, headers):
     packet = make.ipv6(headers + make.udp(5, 6, b"abc"), first)
     batch, _ = one(make, make.ethernet(packet, 0x86DD))
     assert (batch.protocol[0], batch.src_port[0], batch.payload_length[0]) == (17, 5, 3)
-    assert batch.is_fragment[0] == (first == 44)
+    assert batch.is_fragment[0] == (first == 44 and headers[3] == 1)
     assert batch.src_ip[0].tobytes() == bytes.fromhex("20010db8") + bytes(11) + b"\1"
     assert batch.ttl[0] == 63
+
+
+@pytest.mark.parametrize("protocol", [135, 139, 140])
+def test_an_extension_header_with_nothing_behind_it_is_the_protocol(make, protocol):
+    """Mobility, host identity and shim6 messages are that and nothing more."""
+    packet = make.ipv6(extension(59, 24), protocol)
+    batch, _ = one(make, make.ethernet(packet, 0x86DD))
+    assert (batch.protocol[0], batch.payload_length[0]) == (protocol, 0)
+
+
+@pytest.mark.parametrize("protocol", [50, 59, 253])
+def test_protocols_without_ports(make, protocol):
+    batch, _ = one(make, make.ethernet(make.ipv6(bytes(24), protocol), 0x86DD))
+    assert (batch.protocol[0], batch.src_port[0], batch.payload_length[0]) == (protocol, 0, 0)
+
+
+def test_the_authentication_header_of_ipv4_is_stepped_over(make):
+    header = bytes([17, 4]) + bytes(22)
+    batch, _ = one(make, make.ethernet(make.ipv4(header + make.udp(5, 6, b"abc"), protocol=51)))
+    assert (batch.protocol[0], batch.src_port[0], batch.payload_length[0]) == (17, 5, 3)
+
+
+@pytest.mark.parametrize("protocol", [0, 43, 44, 60, 135, 139])
+def test_ipv4_has_no_other_extension_headers(make, protocol):
+    packet = make.ipv4(extension(17) + make.udp(5, 6, b"abc"), protocol=protocol)
+    batch, _ = one(make, make.ethernet(packet))
+    assert (batch.protocol[0], batch.src_port[0]) == (protocol, 0)
+
+
+def test_a_jumbogram_goes_on_to_the_end(make):
+    options = bytes.fromhex("11 00 c2 04 00 01 11 70")
+    datagram = make.udp(5, 6) + bytes(70_000)
+    packet = make.ipv6(options + datagram, 0, length=0)
+    batch, _ = one(make, make.ethernet(packet, 0x86DD))
+    assert (batch.src_port[0], batch.payload_length[0]) == (5, 70_000)
 
 
 def test_a_later_ipv6_fragment_has_no_ports(make):
