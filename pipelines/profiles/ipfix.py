@@ -32,9 +32,7 @@ def _columns(settings: FlowSettings) -> tuple[Column, ...]:
 
     whole, byte, text = pa.uint64(), pa.uint8(), pa.string()
     return (
-        element(
-            148, "flowId", pa.int64(), "addresses", "", "Hash of the 5-tuple, one for both ways"
-        ),
+        element(148, "flowId", whole, "addresses", "", "Hash of the 5-tuple, one for both ways"),
         element(152, "flowStartMilliseconds", whole, "time", "ms", "First packet, since 1970"),
         element(153, "flowEndMilliseconds", whole, "time", "ms", "Last packet, since 1970"),
         element(162, "flowDurationMicroseconds", whole, "gaps", "µs", "Last packet less first"),
@@ -114,7 +112,7 @@ class _Ipfix:
         octets = self._open.take(flows["number"])["ip_bytes"]
         values = _addresses(flows) | _icmp(flows)
         values |= {
-            "flowId": flows["flow"],
+            "flowId": flows["flow"].astype(np.uint64),
             "flowStartMilliseconds": flows["first_ns"] // MILLISECOND,
             "flowEndMilliseconds": flows["last_ns"] // MILLISECOND,
             "flowDurationMicroseconds": (flows["last_ns"] - flows["first_ns"]) // 1000,
