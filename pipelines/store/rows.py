@@ -13,8 +13,8 @@ from pipelines.errors import NetloopError
 
 NAME = "rows.parquet"
 # A row group is what is held in memory while rows are written or read as a stream.
-GROUP_BYTES = 32 << 20
-GROUP_ROWS = 1 << 15
+GROUP_BYTES = 16 << 20
+GROUP_ROWS = 1 << 14
 # What a text may take, for columns whose values have no fixed size.
 TEXT_BYTES = 32
 
@@ -70,7 +70,7 @@ class RowWriter:
 
 
 def group_rows(schema: pa.Schema) -> int:
-    """How many rows of a schema make a row group: at most 32,768, and at most 32 MB of them."""
+    """How many rows of a schema make a row group: at most 16,384, and at most 16 MB of them."""
     size = sum(_value_bytes(column.type) for column in schema)
     return max(1, min(GROUP_ROWS, GROUP_BYTES // max(1, size)))
 
