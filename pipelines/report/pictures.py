@@ -132,7 +132,8 @@ def field_groups(groups: Sequence[AuditGroup], model: float | None) -> Draw:
     ordered = sorted(groups, key=lambda row: max(row.tree_accuracy, row.field_accuracy or 0))
 
     def draw(theme: Theme) -> Any:
-        figure, axes = _figure(theme, _WIDTH, 1.1 + 0.36 * len(ordered))
+        height = 1.1 + 0.36 * len(ordered)
+        figure, axes = _figure(theme, _WIDTH, height)
         heights = range(len(ordered))
         bars = {
             "best field alone": ([row.field_accuracy or 0 for row in ordered], 0.18, theme.accent),
@@ -152,7 +153,7 @@ def field_groups(groups: Sequence[AuditGroup], model: float | None) -> Draw:
         axes.set_xlabel("accuracy on the test side")
         axes.grid(axis="x", color=theme.grid, linewidth=0.8)
         axes.legend(
-            loc="upper center", bbox_to_anchor=(0.5, -0.9 / len(ordered) - 0.08), ncols=2,
+            loc="upper center", bbox_to_anchor=(0.5, -0.6 / height), ncols=2,
             frameon=False, labelcolor=theme.ink,
         )  # fmt: skip
         return figure
