@@ -9,7 +9,7 @@ from pipelines.store.files import write_atomic
 # Seconds per unit of work on two cores of a 2023 server; a unit is what the tool's estimate counts.
 DEFAULTS: dict[str, float] = {
     "import_rows": 5e-8,  # a byte of captures or table
-    "propose_filters": 5e-3,  # a row of a thorough look
+    "propose_filters": 2e-3,  # a row of a thorough look
     "clean_rows": 3e-6,  # a row
     "split_rows": 3e-6,  # a row
     "audit_shortcuts": 5e-6,  # a row

@@ -153,7 +153,7 @@ def render_proposals(result: dict[str, Any], console: "Console") -> None:
             Column("rows", number=True),
             Column("share", number=True),
             Column("classes", number=True, spare=True),
-            Column("right", number=True, spare=True),
+            Column("rightly", number=True, spare=True),
             Column("macro-F1", spare=True),
             Column("advice"),
         ]
@@ -174,7 +174,8 @@ def render_proposals(result: dict[str, Any], console: "Console") -> None:
         _print_filter(found, result["examples"].get(found["name"], []), console)
     if result["not_tried"]:
         names = ", ".join(result["not_tried"])
-        say(console, f"\nNot tried, because they take minutes: {names} (--thorough).", "dim")
+        console.print()
+        say(console, f"Not tried, because they take minutes: {names} (--thorough).", "dim")
 
 
 def _percent(share: float | None) -> str | None:

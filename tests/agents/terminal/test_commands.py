@@ -32,7 +32,7 @@ COMMANDS = [
         "runs edit",
         "runs abort",
     ),
-    *("data inspect", "data split", "data audit", "train baselines", "train cnn"),
+    *("data inspect", "data clean", "data split", "data audit", "train baselines", "train cnn"),
 ]
 
 Netloop = Callable[..., subprocess.CompletedProcess[str]]
