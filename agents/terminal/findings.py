@@ -109,6 +109,7 @@ def print_health(records: Sequence[Numbers], console: Console) -> None:
     if totals["dropped"]:
         told = f"{counted(totals['dropped'], 'packet')} dropped by the system, being too many"
         say(console, f"- {told}", "yellow")
+    _print_tunnels_and_fragments(records, console)
     reasons: dict[str, int] = {}
     for record in records:
         for reason, count in record["skipped"].items():
@@ -121,6 +122,23 @@ def print_health(records: Sequence[Numbers], console: Console) -> None:
         say(console, f"- {name} at byte {found['offset']:,}: {found['reason']}", "yellow")
     if totals["corrupt"] > _MOST_NAMED:
         say(console, f"- and {totals['corrupt'] - _MOST_NAMED:,} more; --json names them", "yellow")
+
+
+def _print_tunnels_and_fragments(records: Sequence[Numbers], console: Console) -> None:
+    tunnels: dict[str, int] = {}
+    for record in records:
+        for name, count in record.get("tunnels", {}).items():
+            tunnels[name] = tunnels.get(name, 0) + count
+    if tunnels:
+        most_first = sorted(tunnels.items(), key=lambda item: -item[1])
+        say(console, f"- in tunnels: {', '.join(f'{n:,} {name}' for name, n in most_first)}")
+    names = ("too_nested", "fragments", "reassembled", "fragments_lost")
+    nested, fragments, whole, lost = (sum(r.get(name, 0) for r in records) for name in names)
+    if nested:
+        say(console, f"- {counted(nested, 'packet')} in more tunnels than are opened", "yellow")
+    if fragments:
+        told = f"{counted(whole, 'datagram')} put together of {counted(fragments, 'fragment')}"
+        say(console, f"- {told}, {lost:,} lost", "yellow" if lost else "")
 
 
 def _percent(share: float | None) -> Text | None:

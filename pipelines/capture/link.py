@@ -42,6 +42,7 @@ from pipelines.capture.walk import (
 # An Ethernet type below this is the length of an 802.3 frame.
 LEAST_TYPE = 0x600
 NFLOG_PAYLOAD, MOST_ATTRIBUTES = 9, 64
+ARCNET_1051, ARCNET_IPV4, ARCNET_IPV6 = 240, 212, 196
 ATTRIBUTE = np.dtype([("length", "<u2"), ("type", "<u2")])
 PKTAP = np.dtype([("length", "<u4"), ("next", "<u4"), ("link_type", "<u4")])
 PPI = np.dtype([("version", "u1"), ("flags", "u1"), ("length", "<u2"), ("link_type", "<u4")])
@@ -113,6 +114,14 @@ def _loopback(walk: Walk, rows: Rows, start: Offsets) -> Types:
     return chosen([family == 2, ipv6], [IPV4_TYPE, IPV6_TYPE], NOT_IP)
 
 
+def _arcnet(walk: Walk, rows: Rows, start: Offsets) -> Types:
+    """ARCNET as Linux captures it: RFC 1051, or RFC 1201 with three bytes more."""
+    protocol = read(walk.buffer, BYTE, start + 4)
+    walk.at[rows] += np.where(protocol == ARCNET_1051, 0, 3)
+    is_ipv4 = (protocol == ARCNET_1051) | (protocol == ARCNET_IPV4)
+    return chosen([is_ipv4, protocol == ARCNET_IPV6], [IPV4_TYPE, IPV6_TYPE], NOT_IP)
+
+
 def _packet_filter(walk: Walk, rows: Rows, start: Offsets) -> Types:
     """OpenBSD's pflog: a header that begins with its length and the address family."""
     headers = read(walk.buffer, BYTE, start).astype(np.int64)
@@ -178,6 +187,7 @@ LINK_TYPES: Steps = {
     113: (16, _cooked(COOKED)),
     117: (4, _packet_filter),
     122: (16, always(LLC)),  # IP over Fibre Channel
+    129: (5, _arcnet),
     138: (18, _type_at(16)),  # IP over FireWire
     149: (12, _wrapped(PKTAP)),
     166: (2, always(PPP)),  # pppd: the direction and a control byte

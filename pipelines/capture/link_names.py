@@ -19,7 +19,6 @@ LINK_NAMES = {
     125: "PCI_EXP",
     126: "AURORA",
     128: "TZSP",
-    129: "ARCNET_LINUX",
     130: "JUNIPER_MLPPP",
     131: "JUNIPER_MLFR",
     132: "JUNIPER_ES",

@@ -259,6 +259,25 @@ def test_inspection(screen, width: int) -> None:
     assert ["not", "IP", "8"] in [line.split() for line in view.text.splitlines()]
 
 
+def test_inspection_tells_of_tunnels_and_fragments(screen) -> None:
+    view = screen(100)
+    told = [
+        {"tunnels": {"VXLAN": 2, "GRE": 7}, "fragments": 3, "reassembled": 1, "fragments_lost": 1},
+        {"tunnels": {"VXLAN": 9}, "too_nested": 1},
+    ]
+    health = [one | more for one, more in zip(INSPECTION["health"], told, strict=True)]
+    render.render_inspection({**INSPECTION, "health": health}, view.console)
+    for words in (
+        "in tunnels: 11 VXLAN, 7 GRE",
+        "1 packet in more tunnels than are opened",
+        "1 datagram put together of 3 fragments, 1 lost",
+    ):
+        assert words in view.words
+    plain = screen(100)
+    render.render_inspection(INSPECTION, plain.console)
+    assert "tunnels" not in plain.words and "fragments" not in plain.words
+
+
 def test_inspection_of_a_table_has_no_captures(screen) -> None:
     view = screen(80)
     render.render_inspection({**INSPECTION, "health": []}, view.console)

@@ -25,7 +25,6 @@ EXPLAINED = {
     "802_15_4": "tshark opens 6LoWPAN, which counts as unsupported here",
     "LINKTYPE_IPV4_invalid": "an IPv6 packet under the link type of IPv4: malformed here",
     "PIM_register": "tshark opens what PIM registers; here it is a message about a packet",
-    "arcnet": "tshark opens ARCNET, which counts as unsupported here",
     "arista_ether": "tshark opens Arista's tags",
     "bigtcp": "IP lengths of 0 (large segments), with which tshark 4.0 reads no transport header",
     "brcm-tag": "tshark 4.0 does not read the link type",

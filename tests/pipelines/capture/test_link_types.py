@@ -45,6 +45,7 @@ HEADERS = {
     ),
     122: (bytes(16) + SNAP + b"\x08\0", bytes(16) + SNAP + b"\x86\xdd", 0),
     127: (RADIOTAP + WIFI + b"\x08\0", RADIOTAP + WIFI + b"\x86\xdd", 1),
+    129: (b"\1\2\0\0\xf0", b"\1\2\0\0\xc4" + bytes(3), 0),
     138: (bytes(16) + b"\x08\0", bytes(16) + b"\x86\xdd", 0),
     149: (PKTAP, PKTAP, 0),
     163: (
@@ -258,6 +259,12 @@ def test_frame_relay(make, head, expected):
         assert (batch.ip_version[0], batch.src_port[0]) == (version, 5)
     else:
         assert reason(make, frame, 107) == expected
+
+
+def test_arcnet_of_rfc_1201(make):
+    frame = b"\1\2\0\0\xd4" + bytes(3) + packet(make)
+    assert one(make, frame, 129)[0].src_port[0] == 5
+    assert reason(make, b"\1\2\0\0\xd5" + bytes(40), 129) == "not IP"
 
 
 def test_cooked_frames_of_802_2(make):
