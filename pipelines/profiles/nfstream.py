@@ -188,8 +188,8 @@ flows; here they are one | `syslog.pcap` |
 | authentication header | It takes the header for a protocol of its own; here it is stepped over | \
 `ah.pcapng` |
 | Teredo | It leaves IPv6 in UDP alone; here the inner packet counts | `teredo.pcap` |
-| not IP | It takes frames for IP by their first bits, whatever their type says; here they are \
-counted as skipped | `ajp.pcap` |
+| FabricPath | It takes what follows Cisco's FabricPath tag (0x8903) for an IP header; here the \
+frame within is read | `ajp.pcap` |
 | CAPWAP | It reads the 802.11 frames in CAPWAP, some of them at a wrong offset; here CAPWAP is \
 UDP | `capwap.pcap` |
 | link type | It knows no PPI (192), which is read here | `someip_sd_sample.pcap` |""",
