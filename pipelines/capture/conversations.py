@@ -1,6 +1,7 @@
 """The first bytes of open flows, put in the order in which they were sent, and read at the end."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ MOST_BYTES = 1 << 28
 SEQUENCE_NUMBERS = 1 << 32
 
 Row = dict[str, Any]
+# Sequence number of a packet's payload, and where it begins and ends in the batch's buffer.
+Place = tuple[int, int, int]
 
 
 class Segment(NamedTuple):
@@ -99,9 +102,17 @@ class Conversations:
 
     def add(self, batch: PacketBatch, update: Update) -> None:
         """Keep what the packets of a batch add to their flows, as ``update`` sorted them."""
+        content = batch.buffer.data
         for way in (0, 1):
-            for number, rows in _spoken(batch, update, way):
-                self._add(batch, number, way, rows)
+            for number, row, places in _spoken(batch, update, way):
+                conversation = self._open.get(number)
+                if conversation is None:
+                    conversation = self._open[number] = _begun(batch, row)
+                for seq, start, stop in places:
+                    if not conversation.wants(way):
+                        break
+                    segment = Segment(seq, bytes(content[start:stop]))
+                    self._bytes += conversation.add(way, segment)
         if self._bytes > self._most_bytes:
             self._read_all()
 
@@ -119,15 +130,6 @@ class Conversations:
             rows.append(conversation.row)
         return rows
 
-    def _add(self, batch: PacketBatch, number: int, way: int, rows: NDArray[np.intp]) -> None:
-        conversation = self._open.get(number)
-        if conversation is None:
-            conversation = self._open[number] = _begun(batch, int(rows[0]))
-        for row in rows.tolist():
-            if not conversation.wants(way):
-                break
-            self._bytes += conversation.add(way, _segment(batch, row))
-
     def _read_all(self) -> None:
         for conversation in self._open.values():
             if any(conversation.ways):
@@ -138,12 +140,13 @@ class Conversations:
 def read_packets(batch: PacketBatch, rows: NDArray[np.intp]) -> list[Row | None]:
     """The columns of single packets: what each says by itself, None where that is nothing known."""
     said: list[Row | None] = [None] * len(rows)
-    for place in np.flatnonzero(_speaks(batch, rows)).tolist():
-        row = int(rows[place])
-        conversation = _begun(batch, row)
-        conversation.add(0, _segment(batch, row))
+    speak = np.flatnonzero(_speaks(batch, rows))
+    content, places = batch.buffer.data, _places(batch, rows[speak])
+    for number, (seq, start, stop) in zip(speak.tolist(), places, strict=True):
+        conversation = _begun(batch, int(rows[number]))
+        conversation.add(0, Segment(seq, bytes(content[start:stop])))
         conversation.read()
-        said[place] = conversation.row
+        said[number] = conversation.row
     return said
 
 
@@ -154,18 +157,22 @@ def _speaks(batch: PacketBatch, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
     return np.asarray(is_known & (batch.payload_length[rows] > 0))
 
 
-def _spoken(batch: PacketBatch, update: Update, way: int) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """The number of each flow that says something in one direction, and its first packets there."""
+def _spoken(batch: PacketBatch, update: Update, way: int) -> Iterator[tuple[int, int, list[Place]]]:
+    """The flows that say something in one direction: the number of each, the row of its first
+    packet that does, and where the first of them lie."""
     spoken = np.flatnonzero(_speaks(batch, update.rows) & (update.backward == bool(way)))
     if not len(spoken):
         return
-    number, rows = update.number[spoken], update.rows[spoken]
-    starts = np.append(0, np.flatnonzero(number[1:] != number[:-1]) + 1)
-    stops = np.minimum(np.append(starts[1:], len(rows)), starts + MOST_WAY_PACKETS)
-    for flow, start, stop in zip(
-        number[starts].tolist(), starts.tolist(), stops.tolist(), strict=True
-    ):
-        yield flow, rows[start:stop]
+    number = update.number[spoken]
+    is_head = np.append(True, number[1:] != number[:-1])
+    heads = np.flatnonzero(is_head)
+    first = np.arange(len(number)) - heads[np.cumsum(is_head) - 1] < MOST_WAY_PACKETS
+    rows = update.rows[spoken[first]]
+    starts = np.flatnonzero(is_head[first])
+    sizes = np.diff(starts, append=len(rows)).tolist()
+    places = _places(batch, rows)
+    for flow, row, size in zip(number[heads].tolist(), rows[starts].tolist(), sizes, strict=True):
+        yield flow, row, list(islice(places, size))
 
 
 def _begun(batch: PacketBatch, row: int) -> Conversation:
@@ -174,7 +181,8 @@ def _begun(batch: PacketBatch, row: int) -> Conversation:
     return Conversation(is_tcp, ports, int(batch.time_ns[row]))
 
 
-def _segment(batch: PacketBatch, row: int) -> Segment:
-    start, length = int(batch.payload_offset[row]), int(batch.payload_length[row])
-    payload = bytes(batch.buffer[start : start + min(length, MOST_WAY_BYTES)])
-    return Segment(int(batch.tcp_seq[row]), payload)
+def _places(batch: PacketBatch, rows: NDArray[np.intp]) -> Iterator[Place]:
+    """Where in its stream and where in the batch's buffer the payload of each packet lies."""
+    starts = batch.payload_offset[rows]
+    stops = starts + np.minimum(batch.payload_length[rows], MOST_WAY_BYTES)
+    return zip(batch.tcp_seq[rows].tolist(), starts.tolist(), stops.tolist(), strict=True)

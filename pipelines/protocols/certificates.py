@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 
 from pipelines.protocols.reader import NeedData, Reader
 from pipelines.protocols.shape import LONGEST_TEXT
@@ -19,6 +20,13 @@ DAMAGED = (
     x509.UnsupportedGeneralNameType,
 )
 MOST_CERTIFICATES = 16
+KEY_TYPES = (
+    (rsa.RSAPublicKey, "RSA"),
+    (ec.EllipticCurvePublicKey, "EC"),
+    (dsa.DSAPublicKey, "DSA"),
+    (ed25519.Ed25519PublicKey, "Ed25519"),
+    (ed448.Ed448PublicKey, "Ed448"),
+)
 
 
 @dataclass
@@ -111,5 +119,5 @@ def _read_extensions(certificate: x509.Certificate, found: Certificate) -> None:
 
 def _read_key(certificate: x509.Certificate, found: Certificate) -> None:
     key = certificate.public_key()
-    found.key_type = type(key).__name__.removesuffix("PublicKey").lstrip("_")
+    found.key_type = next((name for kind, name in KEY_TYPES if isinstance(key, kind)), "other")
     found.key_bits = getattr(key, "key_size", None)

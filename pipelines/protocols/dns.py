@@ -1,5 +1,6 @@
 """DNS messages (RFC 1035), plainly over UDP or behind a length over TCP."""
 
+import struct
 from dataclasses import dataclass, field
 
 from pipelines.protocols.reader import NeedData, Reader
@@ -77,7 +78,7 @@ def read_dns(data: bytes) -> DnsMessage | None:
     """
     if len(data) < HEADER_BYTES:
         return None
-    flags, *counts = Reader(data[2:HEADER_BYTES]).numbers(2)
+    flags, *counts = struct.unpack_from("!5H", data, 2)
     message = DnsMessage(
         response=bool(flags & 0x8000),
         opcode=flags >> 11 & 15,

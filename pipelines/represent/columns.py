@@ -162,16 +162,13 @@ class Text(_Column):
 
     @classmethod
     def fit(cls, column: str, values: pa.Array, *, pieces: bool) -> Self:
-        """Choose a width: the power of two that holds the parts there are, at most MOST_PARTS.
-
-        Without any text it is 0, so that a column nobody fills costs nothing.
-        """
+        """Choose a width: the power of two that holds the parts there are, at most MOST_PARTS."""
         parts: set[str] = set()
         for text in pc.unique(_text(column, values).drop_null()).to_pylist():
             parts.update(text_parts(text, pieces))
             if len(parts) >= MOST_PARTS:
                 break
-        width = min(MOST_PARTS, 1 << (len(parts) - 1).bit_length()) if parts else 0
+        width = min(MOST_PARTS, 1 << max(len(parts) - 1, 0).bit_length())
         return cls(column=column, width=width, pieces=pieces)
 
     def names(self) -> list[str]:
@@ -180,14 +177,14 @@ class Text(_Column):
 
     def widths(self) -> list[int]:
         """All features of a text column are one field."""
-        return [self.width] if self.width else []
+        return [self.width]
 
     def encode(self, rows: pa.Table) -> np.ndarray:
         """Counts of shape (rows, width)."""
         text = _text(self.column, column_array(rows, self.column))
         encoded = np.zeros((len(text), self.width))
         present = np.flatnonzero(_valid(text))
-        if self.width and len(present):
+        if len(present):
             from sklearn.feature_extraction import FeatureHasher  # takes a second to import
 
             hasher = FeatureHasher(self.width, input_type="string", alternate_sign=False)
