@@ -32,8 +32,9 @@ def group_names(rows: pa.Table, group: Group) -> tuple[list[str], Codes]:
     """The distinct groups, sorted, and the place of every row's group among them, shape (rows,).
 
     ``flow`` and ``capture`` are columns. ``host`` is the column of that name, else the address of
-    the initiator; ``site`` the column, else the first folder of the capture's path. ``day`` is the
-    UTC day on which the row's flow began: a flow that crosses midnight stays whole.
+    the initiator, for packets that of their flow. ``site`` is the column, else the first folder of
+    the capture's path. ``day`` is the UTC day on which the row's flow began: a flow that crosses
+    midnight stays whole.
 
     Raises InputError for rows that do not say what their group is.
     """
@@ -88,10 +89,22 @@ def _hosts(rows: pa.Table) -> tuple[list[str], Codes]:
             "Name the table's column of hosts (columns.host), or split by row.",
         )
     addresses = matrix(rows, "src_ip")
+    if "bidirectional_packets" not in rows.schema.names:  # packets: replies have another source
+        addresses = addresses[_first_of_flow(rows)]
     codes = matrix_codes(addresses)
     _, first = np.unique(codes, return_index=True)
     texts = [address_text(addresses[place].tobytes()) for place in first]
     return _sorted(texts, codes)
+
+
+def _first_of_flow(rows: pa.Table) -> Codes:
+    """For every row the position of the first row of its flow, shape (rows,)."""
+    flow = numbers(rows, "flow")
+    order = np.lexsort((numbers(rows, "first_seen_ns"), flow))
+    _, start, of_row = np.unique(flow[order], return_index=True, return_inverse=True)
+    first = np.empty(len(order), np.int64)
+    first[order] = order[start][of_row]
+    return first
 
 
 def _sites(rows: pa.Table) -> tuple[list[str], Codes]:

@@ -83,6 +83,20 @@ def test_the_host_of_a_capture_s_row_is_its_initiator(make_flows) -> None:
     assert group_names(rows, "host")[1].tolist() == [0, 1, 0, 2]
 
 
+def test_the_host_of_a_packet_is_the_initiator_of_its_flow(make_flows) -> None:
+    """Rows out of order: flow 7 was begun by host 2, whose packet is the earliest."""
+    rows = make_flows(
+        list("aaaa"),
+        flow=[7, 7, 9, 7],
+        src_ip=[ip(1), ip(2), ip(3), ip(1)],
+        first_seen_ns=[NEW_YEAR_NS + 5, NEW_YEAR_NS, NEW_YEAR_NS, NEW_YEAR_NS + 9],
+    )
+    assert group_names(rows, "host")[1].tolist() == [0, 1, 2, 0], "rows of flows as they are"
+    packets = rows.drop_columns(["bidirectional_packets"])
+    names, of_row = group_names(packets, "host")
+    assert (names, of_row.tolist()) == (["10.0.0.2", "10.0.0.3"], [0, 0, 1, 0])
+
+
 def test_a_column_of_hosts_goes_before_addresses(make_flows) -> None:
     rows = make_flows(list("ab"), src_ip=[ip(1), ip(1)])
     named = rows.append_column(field("host", pa.string(), SPLIT), pa.array(["x", "y"]))
