@@ -1,6 +1,7 @@
 """pcapng files: byte orders, interfaces and clocks, old and new packet blocks, corrupt blocks."""
 
 import io
+import os
 import struct
 
 import pytest
@@ -162,3 +163,141 @@ def test_only_so_many_corrupt_records_are_named_but_all_are_counted(make, packet
     assert batch is None
     assert health.corrupt == 300
     assert len(health.corrupt_records) == 100
+
+
+def test_two_interfaces_of_different_clocks_and_offsets_in_one_section(make, packet):
+    """Powers of ten and of two, each with its own if_tsoffset, one packet each at 10.5 s."""
+    clocks = [(6, 0, 10_500_000), (9, 10, 500_000_000), (0x81, -1, 23), (0x94, 5, 11 << 19)]
+    content = make.section()
+    for resolution, offset, _ in clocks:
+        options = option(9, bytes([resolution])) + option(14, struct.pack("<q", offset))
+        content += make.interface(options=options)
+    for number, (_, _, ticks) in enumerate(clocks):
+        content += make.enhanced(ticks, packet, number)
+    batch, health = make.decode(content)
+    assert batch.time_ns.tolist() == [10_500_000_000] * 4
+    assert health.corrupt == 0
+
+
+@pytest.mark.parametrize("resolution", [0x80 + 10, 6, 9])
+def test_a_clock_of_this_century_loses_nothing(make, packet, resolution):
+    """2026-11-20 and half a second, in milli-, micro-, nanoseconds and 1/1024 s."""
+    seconds = 1_795_000_000
+    unit = 1 << (resolution - 0x80) if resolution > 0x7F else 10**resolution
+    content = make.section() + make.interface(options=option(9, bytes([resolution])))
+    batch, _ = make.decode(content + make.enhanced(seconds * unit + unit // 2, packet))
+    assert batch.time_ns.tolist() == [seconds * 10**9 + 5 * 10**8]
+
+
+def test_options_in_any_order_and_of_kinds_not_known(make, packet):
+    options = (
+        option(2, b"eth0")
+        + option(12, b"Linux")
+        + option(14, struct.pack("<q", 7))
+        + option(0x8001, b"of somebody's own")
+        + option(9, b"\x03")
+        + option(0, b"")
+        + option(9, b"\x09")  # behind the end of options
+    )
+    batch, _ = make.decode(
+        make.section() + make.interface(options=options) + make.enhanced(1_000, packet)
+    )
+    assert batch.time_ns.tolist() == [8_000_000_000]
+
+
+def test_three_sections_each_of_its_own_order_interfaces_and_clock(make, packet):
+    content = b""
+    for order, link_type, resolution in (("<", 1, 6), (">", 101, 9), ("<", 1, 3)):
+        content += make.section(order)
+        content += make.interface(link_type, option(9, bytes([resolution]), order), order)
+        content += make.enhanced(5, packet if link_type == 1 else packet[14:], 0, order)
+    batch, health = make.decode(content)
+    assert batch.time_ns.tolist() == [5_000, 5, 5_000_000]
+    assert batch.link_type.tolist() == [1, 101, 1]
+    assert batch.src_port.tolist() == [1, 1, 1]
+    assert (health.corrupt, health.packets) == (0, 3)
+
+
+def test_a_section_that_tells_its_length_is_read_as_one_that_does_not(make, packet):
+    body = make.interface() + make.enhanced(1, packet)
+    head = make.block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, len(body)))
+    batch, health = make.decode(head + body + make.section() + body)
+    assert (batch.time_ns.tolist(), health.corrupt) == ([1_000, 1_000], 0)
+
+
+def test_simple_packet_blocks_in_both_orders_stand_between_others(make, packet):
+    content = b""
+    for order in "<>":
+        simple = make.block(3, struct.pack(f"{order}I", len(packet)) + packet, order)
+        content += make.section(order) + make.interface(order=order)
+        content += make.enhanced(9, packet, order=order) + simple
+    batch, health = make.decode(content)
+    assert batch.time_ns.tolist() == [9_000, 0, 9_000, 0]
+    assert batch.captured_length.tolist() == [len(packet)] * 4
+    assert health.corrupt == 0
+
+
+def test_a_simple_packet_block_without_an_interface_is_corrupt(make, packet):
+    content = make.section() + make.block(3, struct.pack("<I", len(packet)) + packet)
+    batch, health = make.decode(content)
+    assert batch is None
+    assert health.corrupt_records[0].reason == "a packet of an interface that was not described"
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_obsolete_packet_blocks_in_both_orders(make, packet, order):
+    body = struct.pack(f"{order}HHIIII", 1, 3, 0, 9, len(packet), len(packet)) + packet
+    interfaces = make.interface(order=order) + make.interface(1, option(9, b"\x09", order), order)
+    batch, health = make.decode(make.section(order) + interfaces + make.block(2, body, order))
+    assert (batch.time_ns.tolist(), batch.src_port.tolist()) == ([9], [1])
+    assert health.corrupt == 0
+
+
+NO_PACKETS = {
+    "name resolution": (4, bytes.fromhex("0100 0e00 7f000001") + b"localhost\0" + bytes(6)),
+    "interface statistics": (5, bytes(12)),
+    "systemd journal": (9, b"__REALTIME_TIMESTAMP=1\nMESSAGE=hello\n\n"),
+    "decryption secrets": (10, struct.pack("<II", 0x544C534B, 14) + b"CLIENT_RANDOM "),
+    "custom, to be copied": (0xBAD, struct.pack("<I", 32_473) + b"anything"),
+    "custom, not to be copied": (0x40000BAD, struct.pack("<I", 32_473)),
+    "sysdig event": (0x204, bytes(30)),
+    "of nobody": (0x7FFFFFFF, bytes(5)),
+    "empty": (99, b""),
+}
+
+
+@pytest.mark.parametrize("name", NO_PACKETS)
+def test_blocks_that_hold_no_packet_are_passed_over_wherever_they_are(make, packet, name):
+    kind, body = NO_PACKETS[name]
+    other = make.block(kind, body)
+    content = make.section() + other + make.interface() + other
+    content += make.enhanced(1, packet) + other + other + make.enhanced(2, packet) + other
+    for piece_bytes in (1, 50, 1 << 20):
+        health = CaptureHealth()
+        batches = list(read_batches(io.BytesIO(content), health, piece_bytes=piece_bytes))
+        assert [time for b in batches for time in b.time_ns.tolist()] == [1_000, 2_000]
+        assert health.corrupt == 0
+
+
+def test_a_long_block_without_packets_is_passed_over_in_small_pieces(make, packet):
+    journal = make.block(9, os.urandom(300_000))
+    content = make.section() + journal + make.interface() + journal + make.enhanced(1, packet)
+    health = CaptureHealth()
+    batches = list(read_batches(io.BytesIO(content), health, piece_bytes=4_096))
+    assert sum(map(len, batches)) == 1
+    assert health.corrupt == 0
+
+
+def test_options_behind_a_packet_are_no_part_of_it(make, packet):
+    comment = option(1, b"somebody's words") + option(0, b"")
+    head = struct.pack("<IIIII", 0, 0, 1, len(packet), len(packet))
+    body = head + packet + bytes(-len(packet) % 4) + comment
+    batch, health = make.decode(make.section() + make.interface() + make.block(6, body))
+    assert (batch.captured_length.tolist(), health.corrupt) == ([len(packet)], 0)
+
+
+def test_packets_of_no_bytes(make):
+    content = make.section() + make.interface() + make.enhanced(1, b"") * 3
+    batch, health = make.decode(content)
+    assert batch.captured_length.tolist() == [0, 0, 0]
+    assert (health.packets, health.decoded, health.corrupt) == (3, 0, 0)
