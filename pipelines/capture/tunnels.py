@@ -117,7 +117,10 @@ def _limit(batch: PacketBatch, network: Network, rows: NDArray[np.intp]) -> Offs
 
 
 def _check_inner(walk: Walk) -> None:
-    """Refuse IP headers that no sender writes: of another version, or longer than the tunnel."""
+    """Refuse what is no IP header: of another version, or longer than its packet.
+
+    A packet that is longer than its tunnel is believed: some senders cut it to fit.
+    """
     for kind, check in ((IPV4_TYPE, _is_ipv4), (IPV6_TYPE, _is_ipv6)):
         rows = np.flatnonzero(walk.types == kind)
         # What was cut off is believed; it will count as not captured.
@@ -132,10 +135,8 @@ def _is_ipv4(walk: Walk, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
     words = (headers["version_length"] & 15).astype(np.int64)
     length = headers["length"].astype(np.int64)
     good = (headers["version_length"] >> 4 == 4) & (words >= 5) & (length >= words * 4)
-    return np.asarray(good & (walk.at[rows] + length <= walk.limit[rows]))
+    return np.asarray(good)
 
 
 def _is_ipv6(walk: Walk, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-    headers = read(walk.buffer, IPV6, walk.at[rows])
-    stop = walk.at[rows] + IPV6.itemsize + headers["length"]
-    return np.asarray((headers["version_flow"] >> 28 == 6) & (stop <= walk.limit[rows]))
+    return np.asarray(read(walk.buffer, IPV6, walk.at[rows])["version_flow"] >> 28 == 6)
