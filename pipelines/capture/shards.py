@@ -136,7 +136,7 @@ def merge_shards(
     key = hash_text(canonical_json(["borders", code_version(), names]))
 
     def fill(folder: Path) -> None:
-        with RowWriter(folder / NAME, flow_schema(whole.settings)) as writer:
+        with RowWriter(folder / NAME, flow_schema(whole.settings), "lz4") as writer:
             for flows in merge_parts(_parts(parts, whole.settings), whole.settings):
                 write_flows(writer, flows, whole.settings)
         health = CaptureHealth()
@@ -193,7 +193,8 @@ def _fill(folder: Path, task: ShardTask, progress: Progress) -> ShardRecord:
     """Read the capture of a task into ``folder``."""
     record = ShardRecord(rows=0, files={}, health=CaptureHealth())
     try:
-        with RowWriter(folder / NAME, schema_of(task.granularity, task.settings)) as writer:
+        schema = schema_of(task.granularity, task.settings)
+        with RowWriter(folder / NAME, schema, "lz4") as writer:
             if task.is_part:
                 _read_part(folder, task, writer, record, progress)
             else:

@@ -24,10 +24,11 @@ class RowWriter:
 
     Row groups have the same number of rows however the tables are cut, so equal rows give equal
     bytes. Use it in a ``with`` statement. After an error the file holds the rows before it: write
-    where nobody looks before the work is done.
+    where nobody looks before the work is done. lz4 is written and read faster than zstd, and takes
+    half as much room again.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, compression: str = "zstd") -> None:
         self.rows = 0
         self._schema = schema
         self._group = group_rows(schema)
@@ -35,7 +36,11 @@ class RowWriter:
         self._count = 0
         # A compliant file renames the elements of lists, so rows that were read would be others.
         self._writer = pq.ParquetWriter(
-            path, schema, compression="zstd", use_compliant_nested_type=False
+            path,
+            schema,
+            compression=compression,
+            use_compliant_nested_type=False,
+            use_dictionary=[column.name for column in schema if _is_text(column.type)],
         )
 
     def write(self, rows: pa.Table) -> None:
@@ -73,6 +78,11 @@ def group_rows(schema: pa.Schema) -> int:
     """How many rows of a schema make a row group: at most 16,384, and at most 16 MB of them."""
     size = sum(_value_bytes(column.type) for column in schema)
     return max(1, min(GROUP_ROWS, GROUP_BYTES // max(1, size)))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    """Whether a dictionary is worth its time: numbers that repeat are left to the compression."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _value_bytes(kind: pa.DataType) -> int:
