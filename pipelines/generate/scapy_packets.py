@@ -22,7 +22,7 @@ RETRY_US = 1_000_000  # RFC 6298, section 2.1: the first retransmission waits on
 LINK_TYPES = {1: 1, 772: 1, 801: 105, 803: 127, 65534: 101, 768: 101, 769: 101, 776: 101, 778: 101}
 # Room for what comes while a batch is decoded, half a second of a busy gigabit link.
 BUFFER_BYTES = 64 << 20
-SOL_PACKET, PACKET_STATISTICS = 263, 6
+SOL_PACKET, PACKET_STATISTICS, PACKET_IGNORE_OUTGOING = 263, 6, 23
 SO_RCVBUFFORCE = 33
 LONGEST_FRAME = 1 << 18
 
@@ -153,8 +153,9 @@ class CaptureSocket:
 
         if interface not in (known := [name for _, name in socket.if_nameindex()]):
             raise ValueError(f"there is no interface {interface!r}; there are {', '.join(known)}")
-        # Loopback shows every packet twice, going out and coming in: that socket leaves one out.
-        opened = conf.L2socket if interface == conf.loopback_name else conf.L2listen
+        # Loopback shows every packet twice, going out and coming in: one of them is left out.
+        is_loopback = interface == conf.loopback_name
+        opened = conf.L2socket if is_loopback else conf.L2listen
         try:
             self._socket = opened(iface=interface, filter=bpf)
         except Scapy_Exception as error:
@@ -164,6 +165,8 @@ class CaptureSocket:
             self.close()
             raise ValueError(f"interface {interface} has hardware type {hardware}, unknown here")
         self.link_type = LINK_TYPES[hardware]
+        if is_loopback:
+            self._socket.ins.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
         self._socket.ins.setblocking(False)
         self._enlarge_buffer()
 
