@@ -79,6 +79,9 @@ class ModelOutput(Part):
         default=None, description="Mean over classes that are not benign, at recall 0.9"
     )
     difference: dict[str, Any] | None = Field(default=None, description="Against the best baseline")
+    captures: dict[str, Any] | None = Field(
+        default=None, description="Whole captures judged, where whole captures were held out"
+    )
     rows_per_second: float | None = None
     draws: dict[str, Any] | None = Field(
         default=None, description="Mean, spread and extremes over draws"

@@ -51,6 +51,7 @@ def _evaluate(params: EvaluateParams, context: ToolContext) -> ToolResult:
         validation_scores=scores,
         seed=context.seed,
         progress=context.progress,
+        captures=_captures(test, context),
     ).model_copy(update={"best": params.best})
     digest = context.store.make(
         lambda folder: write_atomic(folder / "evaluation.json", found.artifact())
@@ -70,6 +71,14 @@ def _groups(test: Any, context: ToolContext) -> list[Any]:
 
     groups = group_names(test, Split.load(context.artifact("split")).document.group)[1]
     return list(groups)
+
+
+def _captures(test: Any, context: ToolContext) -> list[str] | None:
+    """The capture of each row, where whole captures were held out."""
+    from pipelines.datasets.split_manifest import Split
+
+    by_capture = Split.load(context.artifact("split")).document.group == "capture"
+    return test["capture"].to_pylist() if by_capture else None
 
 
 def _benign(context: ToolContext) -> list[str]:
@@ -100,6 +109,7 @@ def model_row(
         "per_class": score["per_class"],
         "false_positive_rate": sum(alarms) / len(alarms) if alarms else None,
         "difference": score["difference"],
+        "captures": score["captures"],
         "rows_per_second": found.rows_per_second[name],
     }
 

@@ -33,6 +33,14 @@ def capture_probabilities(
     return names.tolist(), sums / np.bincount(number)[:, None]
 
 
+def capture_verdicts(
+    probabilities: np.ndarray, captures: Sequence[str], classes: Sequence[str]
+) -> dict[str, str]:
+    """The class of each capture: the one of the highest mean probability over its rows."""
+    names, means = capture_probabilities(probabilities, captures)
+    return {name: classes[best] for name, best in zip(names, means.argmax(axis=1), strict=True)}
+
+
 def score_captures(truth: dict[str, str], verdicts: dict[str, str], seed: int) -> CaptureScore:
     """The share of right verdicts, with an interval over captures (bootstrap, 1000 resamples).
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from pipelines.errors import InputError
+from pipelines.evaluate.captures import CaptureScore, capture_verdicts, score_captures
 from pipelines.evaluate.intervals import (
     Interval,
     group_confusions,
@@ -46,6 +47,8 @@ class ModelScore(BaseModel):
     confusion: list[list[int]]
     difference: Difference | None
     """None for the best baseline itself, and where no baseline was tested."""
+    captures: CaptureScore | None = None
+    """Verdicts on whole captures, where the split is one of captures with one class each."""
 
 
 class Evaluation(BaseModel):
@@ -79,8 +82,10 @@ def evaluate_models(
     validation_scores: Mapping[str, float],
     seed: int,
     progress: Progress,
+    captures: Sequence[str] | None = None,
 ) -> Evaluation:
-    """Score fitted models on the test side: ``labels`` and split ``groups`` have a value a row.
+    """Score fitted models on the test side: ``labels`` and split ``groups`` have a value a row, and
+    so have ``captures``, if whole captures are to be judged too.
 
     The best model and the best baseline are those of the highest ``validation_scores`` (name ->
     validation macro-F1); of equals the one given first. With a single group nothing is
@@ -106,6 +111,11 @@ def evaluate_models(
         name: _score(reading, truth, classes, resampled[name])
         for name, reading in zip(models, readings, strict=True)
     }
+    if truths := _classes_of_captures(captures, labels):
+        for name, reading in zip(models, readings, strict=True):
+            verdicts = capture_verdicts(reading.scores, captures or (), classes)
+            score = score_captures(truths, verdicts, seed)
+            scores[name] = scores[name].model_copy(update={"captures": score})
     if best_baseline is not None:
         scores = _with_differences(scores, best_baseline, resampled)
     return Evaluation(
@@ -123,9 +133,10 @@ def evaluate_models(
 
 @dataclass(frozen=True)
 class _Reading:
-    """What is kept of a model's probabilities: guesses (rows,), rates by class, speed."""
+    """What is kept of a model: guesses (rows,), scores (rows, classes), rates by class, speed."""
 
     guesses: np.ndarray
+    scores: np.ndarray
     false_positives: dict[str, float | None]
     rows_per_second: float
 
@@ -139,12 +150,22 @@ def _read(model: Classifier, rows: pa.Table, truth: np.ndarray, classes: Sequenc
     scores[:, positions] = probabilities
     return _Reading(
         guesses=positions[probabilities.argmax(axis=1)],
+        scores=scores,
         false_positives={
             name: fpr_at_recall(truth == position, scores[:, position])
             for position, name in enumerate(classes)
         },
         rows_per_second=rows.num_rows / max(seconds, 1e-9),
     )
+
+
+def _classes_of_captures(
+    captures: Sequence[str] | None, labels: Sequence[str]
+) -> dict[str, str] | None:
+    """The class of each capture; None if one has several, so that no verdict on it is right."""
+    pairs = set(zip(captures or (), labels, strict=False))
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else None
 
 
 def _score(

@@ -33,6 +33,7 @@ def evaluated(
     test: pa.Table,
     scores: dict[str, float] | None = None,
     groups: object = None,
+    captures: list[str] | None = None,
 ) -> Evaluation:
     return evaluate_models(
         models,
@@ -42,6 +43,7 @@ def evaluated(
         validation_scores=scores or {"majority": 0.2, "lookup": 0.9, "random_forest": 0.8},
         seed=0,
         progress=silent,
+        captures=captures,
     )
 
 
@@ -181,3 +183,20 @@ def test_what_does_not_fit_together(models: dict, rows: Rows, change: dict, mess
 def test_an_empty_test_side(models: dict, rows: Rows) -> None:
     with pytest.raises(InputError, match="test side has no rows"):
         evaluated(models, rows(COUNTS).slice(0, 0))
+
+
+def test_whole_captures_are_judged_where_they_are_named(models: dict, rows: Rows) -> None:
+    test = rows(COUNTS, seed=1, error=0.3)
+    captures = [f"{label}{number % 3}" for number, label in enumerate(labels_of(test))]
+    evaluation = evaluated(models, test, groups=captures, captures=captures)
+    forest = evaluation.models["random_forest"].captures
+    assert forest.captures == 9
+    assert forest.right == 1.0  # three rows in ten mislead, but never most of a capture's
+    assert evaluation.models["majority"].captures.right == 3 / 9
+    assert evaluated(models, test).models["lookup"].captures is None
+
+
+def test_a_capture_of_two_classes_has_no_verdict(models: dict, rows: Rows) -> None:
+    test = rows(COUNTS, seed=1)
+    evaluation = evaluated(models, test, captures=["one"] * test.num_rows)
+    assert evaluation.models["lookup"].captures is None
