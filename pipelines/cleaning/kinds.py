@@ -1,7 +1,7 @@
 """What a filter is: typed parameters, and a look at rows that finds those it would move."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -47,15 +47,7 @@ class Pool:
 
     def kept(self, places: npt.NDArray[np.int64]) -> "Pool":
         """The pool with these rows only."""
-        return Pool(
-            self.rows.take(pa.array(places)),
-            self.health,
-            self.group,
-            self.groups,
-            self.masks,
-            self.seed,
-            self.progress,
-        )
+        return replace(self, rows=self.rows.take(pa.array(places)))
 
 
 @dataclass(frozen=True)
