@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from pipelines.datasets.description import ColumnMap, SourceDescription
 
 MEGABYTE = 1 << 20
+# Measured with benchmarks/capture.py --big and with the public tables: reading captures takes the
+# same whatever their size, a worker's process brings its own, a table is in memory as a whole.
+CAPTURES_MB = 160
+WORKER_MB = 240
+TABLE_MB = 60
+# How much longer a compressed table is than its file: 4 to 35 times in the public sets.
+PACKED = 15
 
 
 class InspectParams(Params):
@@ -115,6 +122,8 @@ def _import(params: ImportParams, context: ToolContext) -> ToolResult:
     )
     # what a detector must know of its rows; where they lay is no part of what they are
     shape = {"granularity": params.granularity, **settings.model_dump(mode="json")}
+    if opened.layout:
+        shape["layout"] = opened.layout
     health: list[dict[str, Any]] = []
 
     def fill(folder: Path) -> None:
@@ -158,9 +167,20 @@ def _size(params: InspectParams) -> float:
 
 
 def _estimate_import(params: ImportParams, context: ToolContext) -> Estimate:
-    size = _size(params)
-    memory = 200 + 4 * int(size / MEGABYTE)
-    return Estimate(minutes=context.rates.minutes("import_rows", size), memory_mb=memory)
+    from pipelines.capture.compression import SUFFIXES
+    from pipelines.datasets.captures import CaptureSource
+    from pipelines.datasets.sources import find_source
+
+    files, size = _files(params), _size(params)
+    minutes = context.rates.minutes("import_rows", size)
+    if not isinstance(find_source(Path(params.source)), CaptureSource):
+        plain = sum(
+            path.stat().st_size * (PACKED if path.suffix in SUFFIXES else 1) for path in files
+        )
+        return Estimate(minutes=minutes, memory_mb=TABLE_MB + 5 * plain // MEGABYTE)
+    workers = context.workers.chosen(len(files), int(size))
+    memory = CAPTURES_MB + (0 if workers.kind == "serial" else WORKER_MB * workers.size)
+    return Estimate(minutes=minutes, memory_mb=memory)
 
 
 def no_cost(params: Params, context: ToolContext) -> Estimate:
