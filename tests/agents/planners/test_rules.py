@@ -94,6 +94,14 @@ def test_requirements_do_not_ask_what_the_spec_says() -> None:
     assert param(plan, "record_requirements", "target") == 0.9
 
 
+@pytest.mark.parametrize("wanted", [False, True])
+def test_protocols_are_read_where_the_spec_asks_for_them(wanted: bool) -> None:
+    data = {"source": "captures", "protocols": wanted, "decode_tunnels": not wanted}
+    plan = proposed("requirements", data=data)
+    assert param(plan, "import_rows", "protocols") is wanted
+    assert param(plan, "import_rows", "decode_tunnels") is not wanted
+
+
 def test_requirements_read_the_goal() -> None:
     goal = "Find C2 with at least 95% and false alarms under 1%, per packet"
     plan = proposed("requirements", goal=goal)
