@@ -155,6 +155,7 @@ def _describe(params: PackageParams, model: Path, context: ToolContext) -> "Dete
         granularity=imported["granularity"] if captured else "table",
         masks=card.masks,
         settings=FlowSettings(**{name: imported[name] for name in FlowSettings.model_fields}),
+        layout=imported.get("layout"),
         columns={} if captured else {name: _kind(schema, name) for name in card.fields},
         benign=[name for name in params.benign if name in card.classes],
         metrics=_scores(params.model, context),

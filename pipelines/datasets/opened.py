@@ -15,7 +15,7 @@ class OpenedSource:
 
     ``classes`` counts rows by class, ``health`` has a record a capture and ``warnings`` say what
     was left out; they are complete when the last table has been read. ``tables`` raises what
-    reading the source raises.
+    reading the source raises. ``layout`` is the name of a table's loader.
     """
 
     schema: pa.Schema
@@ -23,3 +23,4 @@ class OpenedSource:
     health: list[CaptureHealth] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     classes: Counter[str] = field(default_factory=Counter)
+    layout: str | None = None

@@ -105,7 +105,11 @@ def open_source(
     else:
         loaded = load_table(source, label, columns, progress)
         opened = OpenedSource(
-            loaded.rows.schema, iter([loaded.rows]), loaded.health, loaded.warnings
+            loaded.rows.schema,
+            iter([loaded.rows]),
+            loaded.health,
+            loaded.warnings,
+            layout=source.loader.name,
         )
     opened.tables = _checked(path, opened, opened.tables, least_classes)
     return opened

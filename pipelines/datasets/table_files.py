@@ -158,6 +158,13 @@ def text_lines(path: Path, encoding: str) -> Iterator[str]:
             yield line.removesuffix("\n")
 
 
+def text_pieces(path: Path, encoding: str) -> Iterator[str]:
+    """A text file in pieces that end anywhere."""
+    codec = "utf-8-sig" if encoding == "utf8" else encoding
+    with open_table(path) as stream, io.TextIOWrapper(stream, codec) as text:
+        yield from iter(lambda: text.read(PIECE), "")
+
+
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
     """Raise InputError for whatever reading a damaged table raises."""

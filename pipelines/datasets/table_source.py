@@ -42,7 +42,7 @@ class TableSource:
     @cached_property
     def sample(self) -> pa.Table:
         """The first rows, mended: texts under safe names."""
-        return self.loader.mend(self.loader.sample(self.files[0]))
+        return self.loader.mended(self.loader.sample(self.files[0]))
 
     @property
     def originals(self) -> dict[str, str]:
@@ -57,15 +57,16 @@ class TableSource:
         return str(path).encode("utf-8", "backslashreplace").decode()
 
 
-def find_table(root: Path) -> TableSource | None:
+def find_table(root: Path, layout: str | None = None) -> TableSource | None:
     """The table at ``root``; None if nothing there looks like one.
 
+    A file of the layout ``layout``, a loader's name, is recognised without its labels too.
     Of files with different columns the ones that hold the most bytes are the table; a known layout
     comes first, because its helper files are tables too.
     """
     kinds: dict[tuple[Loader, tuple[str, ...]], list[TableFile]] = {}
     for path in [root] if root.is_file() else below(root):
-        if found := recognise(path):
+        if found := recognise(path, layout):
             loader, file = found
             kinds.setdefault((loader, file.header if loader.same_header else ()), []).append(file)
     if not kinds:

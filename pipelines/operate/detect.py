@@ -61,8 +61,9 @@ def check_source(detector: Path, source: Path) -> None:
     A model may take seconds to load. Raises InputError if there is nothing to read, or if the
     folder holds no detector.
     """
-    if read_manifest(detector).granularity == "table":
-        table_at(source)
+    manifest = read_manifest(detector)
+    if manifest.granularity == "table":
+        table_at(source, manifest.layout)
     else:
         captures_at(source)
 
@@ -77,9 +78,9 @@ def captures_at(source: Path) -> CaptureSource:
     raise InputError(f"There is no capture at {source}{_if_absent(source)}.", mend)
 
 
-def table_at(source: Path) -> TableSource:
-    """The table at a path. Raises InputError if there is none."""
-    if table := find_table(source):
+def table_at(source: Path, layout: str | None) -> TableSource:
+    """The table at a path, of the detector's layout if it fits. Raises InputError if none is."""
+    if table := find_table(source, layout):
         return table
     mend = "Give a CSV with the columns that it was trained on."
     if find_captures(source):
@@ -173,7 +174,7 @@ def _file_numbers(
 def _detect_table(
     detector: Detector, source: Path, warnings: list[str], progress: Progress
 ) -> Iterator[Record]:
-    table = table_at(source)
+    table = table_at(source, detector.manifest.layout)
     warnings.extend(table.warnings)
     for done, file in enumerate(table.files):
         progress("reading tables", done, len(table.files), "files")

@@ -45,6 +45,9 @@ class DetectorInfo(BaseModel):
     settings: FlowSettings = Field(
         default=FlowSettings(), description="How the flows that it learned from were cut"
     )
+    layout: str | None = Field(
+        default=None, description="For tables: the layout of those that it learned from"
+    )
     columns: dict[str, Literal["number", "text"]] = Field(
         default_factory=dict, description="For tables: the columns that the model needs"
     )

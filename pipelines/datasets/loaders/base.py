@@ -25,10 +25,11 @@ def as_it_is(table: pa.Table) -> pa.Table:
 class Loader:
     """A layout of tables.
 
-    ``read`` yields blocks of texts under safe names, ``sample`` the first rows; ``mend`` corrects
-    each block by itself and may drop rows, which are counted as ``dropped``. ``labels``: what the
-    class may be taken from, role (binary, category, attack) -> column, the default first; empty if
-    any column may hold it.
+    ``bare`` recognises a file that lacks the columns ``file_labels``, as a detector is given; they
+    are added to it, blank. ``read`` yields blocks of texts under safe names, ``sample`` the first
+    rows; ``mend`` corrects each block by itself and may drop rows, which are counted as
+    ``dropped``. ``labels``: what the class may be taken from, role (binary, category, attack) ->
+    column, the default first; empty if any column may hold it.
     ``groups``: column in lower case -> field group, where its name does not tell. ``texts``:
     columns of free text, and ``words`` those of lists with blanks. ``time`` and ``host``: the
     columns of the moment and of the initiator, in lower case, whichever is there; ``times`` reads
@@ -40,6 +41,8 @@ class Loader:
     name: str
     title: str
     recognise: Recognise
+    bare: Recognise | None = None
+    file_labels: tuple[str, ...] = ()
     read: Read = read_delimited
     sample: Callable[[TableFile], pa.Table] = sample_delimited
     mend: Mend = as_it_is
@@ -58,8 +61,17 @@ class Loader:
     def blocks(self, file: TableFile, warnings: list[str]) -> Iterator[tuple[pa.Table, int]]:
         """Mended blocks of texts, each with the number of rows that mending dropped."""
         for block in self.read(file, warnings):
-            mended = self.mend(block)
+            mended = self.mended(block)
             yield mended, block.num_rows - mended.num_rows
+
+    def mended(self, table: pa.Table) -> pa.Table:
+        """A block of texts without faults, whether its file has the label columns or not."""
+        there = {name.lower() for name in table.column_names}
+        for name in self.file_labels:
+            if name.lower() not in there:
+                blank = pa.chunked_array([pa.repeat(pa.scalar(""), table.num_rows)])
+                table = table.append_column(name, blank)
+        return self.mend(table)
 
 
 def groups_of(table: Mapping[str, tuple[str, ...]]) -> Callable[[str], str]:

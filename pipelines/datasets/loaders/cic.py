@@ -38,24 +38,35 @@ FIRST_HOUR = 8  # of the laboratory's day; an earlier one without AM or PM is an
 WEB_ATTACK = r"^(?i:web attack)[^A-Za-z0-9]+"
 
 
-def is_cic(names: set[str]) -> bool:
-    """Whether safe column names in lower case are CICFlowMeter's."""
-    return "flow_duration" in names and "flow_iat_mean" in names and "label" in names
+def flow_names(file: TableFile | None) -> set[str]:
+    """Column names in lower case if they are CICFlowMeter's, else none."""
+    names = {name.lower() for name in file.names} if file else set()
+    return names if names >= {"flow_duration", "flow_iat_mean"} else set()
 
 
 def recognise_flows(head: Head) -> TableFile | None:
-    """A header with a duration, gaps and packet counts."""
+    """A header with a duration, gaps, packet counts and a label."""
+    file = recognise_bare_flows(head)
+    return file if "label" in flow_names(file) else None
+
+
+def recognise_bare_flows(head: Head) -> TableFile | None:
+    """The same header, with a label or without."""
     file = recognise_delimited(head)
-    names = {name.lower() for name in file.names} if file else set()
     counts = {"total_fwd_packets", "tot_fwd_pkts", "total_fwd_packet"}
-    return file if is_cic(names) and names & counts else None
+    return file if flow_names(file) & counts else None
 
 
 def recognise_tor(head: Head) -> TableFile | None:
-    """A header with a duration and gaps, but without packet counts."""
+    """A header with a duration, gaps and a label, but without packet counts."""
+    file = recognise_bare_tor(head)
+    return file if "label" in flow_names(file) else None
+
+
+def recognise_bare_tor(head: Head) -> TableFile | None:
+    """The same header, with a label or without."""
     file = recognise_delimited(head)
-    names = {name.lower() for name in file.names} if file else set()
-    return file if is_cic(names) else None
+    return file if flow_names(file) else None
 
 
 def group(name: str) -> str:
@@ -79,10 +90,17 @@ def mend(table: pa.Table) -> pa.Table:
     label = pc.utf8_trim_whitespace(table[name])
     label = pc.replace_substring_regex(label, WEB_ATTACK, "Web Attack - ")
     table = table.drop_columns([name]).append_column("Label", label)
-    table = table.filter(pc.not_equal(pc.utf8_lower(label), "label"))
+    table = table.filter(pc.invert(is_header(table)))
     doubled = [n for n in table.column_names if re.fullmatch(r"Fwd_Header_Length_\d", n)]
     table = table.drop_columns(doubled)
     return table.append_column("class", binary(table["Label"], "benign"))
+
+
+def is_header(table: pa.Table) -> pa.ChunkedArray:
+    """Which rows repeat the header."""
+    name = next(name for name in table.column_names if name.lower() == "flow_duration")
+    cells = pc.replace_substring(pc.utf8_trim_whitespace(table[name]), " ", "_")
+    return pc.equal(pc.utf8_lower(cells), "flow_duration")
 
 
 def mend_tor(table: pa.Table) -> pa.Table:
@@ -131,6 +149,8 @@ CIC_FLOWS = Loader(
     name="cic_flows",
     title="a CICFlowMeter table (CIC-IDS2017, CSE-CIC-IDS2018, CICDDoS2019)",
     recognise=recognise_flows,
+    bare=recognise_bare_flows,
+    file_labels=("Label",),
     mend=mend,
     labels={"attack": "Label", "binary": "class"},
     groups=group,
@@ -153,6 +173,8 @@ ISCX_TOR = Loader(
     name="iscx_tor_2016",
     title="ISCX-Tor-2016 flow features",
     recognise=recognise_tor,
+    bare=recognise_bare_tor,
+    file_labels=("Label",),
     mend=mend_tor,
     labels={"category": "Label"},
     groups=group,

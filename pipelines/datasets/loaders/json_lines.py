@@ -1,18 +1,30 @@
-"""JSON lines as blocks of texts: one object a line, one column a key."""
+"""JSON lines, or one array, as blocks of texts: one object a row, one column a key."""
 
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
 
 from pipelines.datasets.column_names import safe_names
-from pipelines.datasets.table_files import TableFile, readable, survey, text_lines
+from pipelines.datasets.table_files import (
+    LONGEST_LINE,
+    Head,
+    TableFile,
+    read_head,
+    readable,
+    survey,
+    text_lines,
+    text_pieces,
+)
 from pipelines.words import counted
 
 BLOCK_LINES = 10_000
 SAMPLE_LINES = 100
+DECODER = json.JSONDecoder()
+SEPARATOR = re.compile(r"[\s,]*")
 Record = dict[str, Any]
 Flatten = Callable[[Record], dict[str, str] | None]
 
@@ -61,19 +73,69 @@ def json_sample(file: TableFile, flatten: Flatten = plain) -> pa.Table:
 
 
 def objects(file: TableFile, broken: list[int], flatten: Flatten) -> Iterator[dict[str, str]]:
-    """The flattened object of every line; numbers of lines without one go to ``broken``."""
-    for number, line in enumerate(text_lines(file.path, survey(file)), 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            record = None
-        cells = flatten(record) if isinstance(record, dict) else None
+    """The flattened object of every line; numbers of lines without one go to ``broken``.
+
+    In a file that is one array, lines are its items.
+    """
+    encoding = survey(file)
+    head = read_head(file.path)
+    values: Iterator[tuple[int, Any]] = line_values(text_lines(file.path, encoding))
+    if head and is_array(head):
+        values = enumerate(array_values(text_pieces(file.path, encoding)), 1)
+    for number, value in values:
+        cells = flatten(value) if isinstance(value, dict) else None
         if cells is None:
             broken.append(number)
         else:
             yield cells
+
+
+def line_values(lines: Iterator[str]) -> Iterator[tuple[int, Any]]:
+    """The number and the value of every line that is not blank; None for what is no JSON."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield number, json.loads(line)
+        except (ValueError, RecursionError):
+            yield number, None
+
+
+def array_values(pieces: Iterator[str]) -> Iterator[Any]:
+    """The items of one array, as its pieces come; a None at the end if it breaks off."""
+    held = next(pieces, "").lstrip().removeprefix("[")
+    while True:
+        place = 0
+        while (item := item_at(held, place)) is not None:
+            value, place = item
+            yield value
+        piece = next(pieces, "")
+        held = held[place:] + piece
+        if not piece or len(held) > LONGEST_LINE:
+            break
+    if held.strip() != "]":
+        yield None
+
+
+def item_at(text: str, place: int) -> tuple[Any, int] | None:
+    """The item of an array at a place and where it ends; None if it does not end there."""
+    start = SEPARATOR.match(text, place)
+    try:
+        return DECODER.raw_decode(text, start.end() if start else place)
+    except (ValueError, RecursionError):
+        return None
+
+
+def is_array(head: Head) -> bool:
+    """Whether a text is one JSON array rather than lines."""
+    return head.text.lstrip().startswith("[")
+
+
+def first_object(head: Head) -> Record | None:
+    """The object in the first line, or the first of an array; None if there is none."""
+    text = head.text.lstrip()
+    found = item_at(text, 1 if is_array(head) else 0) if text[:1] in ("{", "[") else None
+    return found[0] if found and isinstance(found[0], dict) else None
 
 
 def as_table(records: list[dict[str, str]]) -> pa.Table:

@@ -42,7 +42,7 @@ CATEGORY_OF = {name: category for category, names in ATTACKS.items() for name in
 
 def recognise_nsl(head: Head) -> TableFile | None:
     """A first row of 42 or 43 cells, a protocol in the second, no full stop after the attack."""
-    cells = first_cells(head)
+    cells = first_cells(head, 42, 43)
     if cells is None or cells[41].endswith("."):
         return None
     return TableFile(head.path, head.bytes, COLUMNS[: len(cells)])
@@ -50,16 +50,23 @@ def recognise_nsl(head: Head) -> TableFile | None:
 
 def recognise_kdd99(head: Head) -> TableFile | None:
     """A first row of 42 cells, a protocol in the second, a full stop after the attack."""
-    cells = first_cells(head)
-    if cells is None or len(cells) != 42 or not cells[41].endswith("."):
+    cells = first_cells(head, 42)
+    if cells is None or not cells[41].endswith("."):
         return None
     return TableFile(head.path, head.bytes, COLUMNS[:42])
 
 
-def first_cells(head: Head) -> list[str] | None:
-    """The cells of the first row if it has the shape that both sets share."""
+def recognise_bare(head: Head) -> TableFile | None:
+    """A first row of the 41 features alone."""
+    if first_cells(head, len(FEATURES)) is None:
+        return None
+    return TableFile(head.path, head.bytes, FEATURES)
+
+
+def first_cells(head: Head, *counts: int) -> list[str] | None:
+    """The cells of the first row if it has the shape that both sets share, and is of a width."""
     cells = [cell.strip() for cell in head.text.lstrip().split("\n", 1)[0].split(",")]
-    if len(cells) not in (len(COLUMNS) - 1, len(COLUMNS)):
+    if len(cells) not in counts:
         return None
     alike = cells[0].isdigit() and cells[1] in {"tcp", "udp", "icmp"} and cells[4].isdigit()
     return cells if alike else None
@@ -94,6 +101,8 @@ NSL_KDD = Loader(
     name="nsl_kdd",
     title="NSL-KDD: normal against attack",
     recognise=recognise_nsl,
+    bare=recognise_bare,
+    file_labels=("attack",),
     mend=add_labels,
     labels=LABELS,
     groups=GROUPS,
@@ -103,6 +112,8 @@ KDD99 = Loader(
     name="kdd99",
     title="KDD Cup 99: normal against attack",
     recognise=recognise_kdd99,
+    bare=recognise_bare,
+    file_labels=("attack",),
     mend=add_labels,
     labels=LABELS,
     groups=GROUPS,

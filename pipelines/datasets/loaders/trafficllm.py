@@ -11,7 +11,13 @@ import pyarrow.compute as pc
 
 from pipelines.datasets.fields import COLUMN, LABEL
 from pipelines.datasets.loaders.base import Loader, groups_of, set_text
-from pipelines.datasets.loaders.json_lines import Record, json_blocks, json_sample, plain
+from pipelines.datasets.loaders.json_lines import (
+    Record,
+    first_object,
+    json_blocks,
+    json_sample,
+    plain,
+)
 from pipelines.datasets.loaders.packet_text import (
     FLOW_MARK,
     LENGTHS,
@@ -66,39 +72,47 @@ def label_map(classes: list[str], data_set: str = "") -> dict[str, int]:
 
 
 def recognise(head: Head) -> TableFile | None:
-    """A first line that is an object with an instruction and an output, or with messages."""
-    try:
-        first = json.loads(head.lines[0]) if head.text.startswith("{") else None
-    except (ValueError, IndexError, RecursionError):
-        return None
-    if not isinstance(first, dict) or pair(first) is None:
-        return None
+    """A first object that has an instruction and an output, or messages with an answer."""
+    first = first_object(head)
+    found = pair(first) if first else None
+    return table_file(head) if found and found[1] is not None else None
+
+
+def recognise_bare(head: Head) -> TableFile | None:
+    """The same without outputs, as a detector is given."""
+    first = first_object(head)
+    return table_file(head) if first and pair(first) else None
+
+
+def table_file(head: Head) -> TableFile:
+    """The file: JSON lines or an array, whose objects have no columns in common."""
     return TableFile(head.path, head.bytes, ("instruction", "output"))
 
 
-def pair(record: Record) -> tuple[str, str] | None:
-    """The instruction and the output of a record, in either of its forms."""
+def pair(record: Record) -> tuple[str, str | None] | None:
+    """The instruction of a record in either of its forms, and its output if it has one."""
+    answer: Any = record.get("output")
+    question: list[Any] = [record.get("instruction")]
     if "messages" in record:
         messages = record["messages"]
         if not (isinstance(messages, list) and all(isinstance(part, dict) for part in messages)):
             return None
-        texts = [part.get("content") for part in messages]
-        question, answer = texts[:-1], texts[-1] if texts else None
-    else:
-        question, answer = [record.get("instruction")], record.get("output")
-    if not (question and all(isinstance(text, str) for text in [*question, answer])):
+        question, answer = [part.get("content") for part in messages], None
+        if messages and messages[-1].get("role", "assistant") == "assistant":
+            answer = question.pop()
+    if not (question and all(isinstance(text, str) for text in question)):
         return None
-    return "\n".join(map(str, question)), str(answer)
+    return ("\n".join(question), answer) if answer is None or isinstance(answer, str) else None
 
 
 def flatten(record: Record) -> dict[str, str] | None:
-    """The cells of one record; None if it has no instruction or no output."""
+    """The cells of one record, a blank label without output; None if it has no instruction."""
     found = pair(record)
     if found is None:
         return None
     task, traffic = split_instruction(found[0])
     named = TASK.search(task)
-    cells = {"label": found[1].strip(), "task": named[1] if named else ""}
+    cells = {"label": (found[1] or "").strip(), "task": named[1] if named else ""}
     if not traffic:
         return {**cells, "connection": task, "instruction": task}
     return cells | traffic_cells(traffic)
@@ -231,6 +245,7 @@ TRAFFICLLM = Loader(
     name="trafficllm",
     title="TrafficLLM's JSON lines",
     recognise=recognise,
+    bare=recognise_bare,
     read=read,
     sample=partial(json_sample, flatten=flatten),
     mend=mend,

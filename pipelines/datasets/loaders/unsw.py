@@ -23,7 +23,8 @@ RAW_COLUMNS = (
 ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:]*")
 CLASSES = {"0": "normal", "1": "attack"}
 CATEGORIES = {"": "Normal", "Backdoors": "Backdoor"}
-KNOWN = {"sbytes", "dttl", "ct_state_ttl", "attack_cat", "label"}
+KNOWN = {"sbytes", "dttl", "ct_state_ttl"}
+FILE_LABELS = ("attack_cat", "label")
 GROUPS = groups_of(
     {
         "protocol": ("proto", "service", "state"),
@@ -37,28 +38,46 @@ GROUPS = groups_of(
         ),
         "ttl": ("sttl", "dttl", "ct_state_ttl"),
         "addresses": ("srcip", "dstip", "is_sm_ips_ports"),
-        LABEL: ("attack_cat", "label"),
+        LABEL: FILE_LABELS,
     }
 )
 
 
 def recognise_sets(head: Head) -> TableFile | None:
     """A header with the set's own names."""
+    file = recognise_bare_sets(head)
+    return file if file and {name.lower() for name in file.names} >= set(FILE_LABELS) else None
+
+
+def recognise_bare_sets(head: Head) -> TableFile | None:
+    """The same header, with labels or without."""
     file = recognise_delimited(head)
-    if file is None or not {name.lower() for name in file.names} >= KNOWN:
-        return None
-    return file
+    return file if file and {name.lower() for name in file.names} >= KNOWN else None
 
 
 def recognise_raw(head: Head) -> TableFile | None:
     """A first row of 49 cells: addresses in the first and third, 0 or 1 in the last."""
-    rows, _ = first_rows(head.text.split("\n", 1)[0] + "\n")
-    cells = [cell.strip() for cell in rows[0]] if rows else []
+    cells = raw_cells(head)
     if len(cells) != len(RAW_COLUMNS) or cells[48] not in CLASSES:
         return None
-    if not (ADDRESS.fullmatch(cells[0]) and ADDRESS.fullmatch(cells[2]) and cells[28].isdigit()):
-        return None
     return TableFile(head.path, head.bytes, RAW_COLUMNS)
+
+
+def recognise_bare_raw(head: Head) -> TableFile | None:
+    """A first row without the last cell, or the last two, which are labels."""
+    cells = raw_cells(head)
+    if len(cells) not in (47, 48):
+        return None
+    return TableFile(head.path, head.bytes, RAW_COLUMNS[: len(cells)])
+
+
+def raw_cells(head: Head) -> list[str]:
+    """The cells of the first row; none if it is not one of the raw files."""
+    rows, _ = first_rows(head.text.split("\n", 1)[0] + "\n")
+    cells = [cell.strip() for cell in rows[0]] if rows else []
+    if len(cells) < 47 or not cells[28].isdigit():
+        return []
+    return cells if ADDRESS.fullmatch(cells[0]) and ADDRESS.fullmatch(cells[2]) else []
 
 
 def name_classes(table: pa.Table) -> pa.Table:
@@ -99,6 +118,8 @@ UNSW_SETS = Loader(
     name="unsw_nb15",
     title="UNSW-NB15 (training and testing set)",
     recognise=recognise_sets,
+    bare=recognise_bare_sets,
+    file_labels=FILE_LABELS,
     mend=name_classes,
     labels=SHARED,
     groups=GROUPS,
@@ -108,6 +129,8 @@ UNSW_RAW = Loader(
     name="unsw_nb15_raw",
     title="UNSW-NB15 (raw files)",
     recognise=recognise_raw,
+    bare=recognise_bare_raw,
+    file_labels=FILE_LABELS,
     mend=mend_raw,
     labels=SHARED,
     groups=GROUPS,

@@ -1,6 +1,5 @@
 """Zeek's conn.log as TSV, JSON or CSV, with or without labels: IoT-23, CTU captures, your own."""
 
-import json
 import re
 from collections.abc import Iterator
 
@@ -11,7 +10,7 @@ from pipelines.datasets.column_names import safe_names
 from pipelines.datasets.csv_files import read_delimited, recognise_delimited, sample_delimited
 from pipelines.datasets.fields import LABEL
 from pipelines.datasets.loaders.base import Loader, groups_of, set_text
-from pipelines.datasets.loaders.json_lines import json_blocks, json_sample
+from pipelines.datasets.loaders.json_lines import first_object, json_blocks, json_sample
 from pipelines.datasets.table_files import Head, TableFile
 
 GLUED = re.compile(r" {2,}")
@@ -55,13 +54,8 @@ def recognise_csv(head: Head) -> TableFile | None:
 
 
 def recognise_json(head: Head) -> TableFile | None:
-    """A first line that is a JSON object with the ends of a connection."""
-    try:
-        first = json.loads(head.lines[0]) if head.text.startswith("{") else None
-    except (ValueError, IndexError, RecursionError):
-        return None
-    if not isinstance(first, dict):
-        return None
+    """A first JSON object with the ends of a connection."""
+    first = first_object(head) or {}
     names = safe_names(list(first))
     if not set(names) >= CONNECTION:
         return None

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pipelines.datasets.fields import feature_columns, group_of
 from pipelines.datasets.loaders import csic, packet_text, trafficllm
 from pipelines.datasets.loaders.csic import requests
+from pipelines.datasets.loaders.json_lines import array_values
 from pipelines.datasets.sources import describe_source, load_source
 from pipelines.datasets.splits import make_split
 from pipelines.errors import InputError
@@ -223,3 +224,28 @@ def test_messages_and_instructions_of_the_release(data: Path) -> None:
     assert not any(name.startswith(("eth_s", "eth_d", "ip_src")) for name in seen)
     rows = load_source(folder / "instructions_dev.jsonl").rows
     assert rows.num_rows == 4325 and feature_columns(rows.schema) == ["instruction"]
+
+
+def items(text: str, size: int) -> list[object]:
+    return list(array_values(text[n : n + size] for n in range(0, len(text), size)))
+
+
+@given(st.lists(st.dictionaries(st.text(max_size=4), st.text(max_size=6))), st.integers(1, 9))
+def test_an_array_is_read_wherever_its_pieces_end(records: list[object], size: int) -> None:
+    for indent in (None, 1):
+        text = json.dumps(records, indent=indent)
+        assert items(text, size) == records
+        assert items(text[:-1], size) == [*records, None], "cut off"
+
+
+@pytest.mark.parametrize("text", ["[", "[{]", "[{} x]", "[{}] {}", "[" * 100_000])
+def test_what_is_no_whole_array_ends_with_none(text: str) -> None:
+    assert items(text, 7000)[-1] is None
+
+
+def test_an_array_that_breaks_off_is_warned_of(tmp_path: Path) -> None:
+    path = tmp_path / "set.json"
+    path.write_text(f"[{line(PACKET, 'a')},\n{line(PACKET + '1', 'b')},\n[1], {{")
+    loaded = load_source(path)
+    assert loaded.rows["label"].to_pylist() == ["a", "b"]
+    assert "2 lines were left out, no such record, the first in line 3." in loaded.warnings[0]
