@@ -19,7 +19,8 @@ Source = Annotated[Path, typer.Argument(help="A capture, or a folder of captures
 def export(
     source: Source,
     profile: Annotated[
-        str, typer.Option("--profile", help="nfstream, zeek-conn, ipfix, nprint, cic or text.")
+        str,
+        typer.Option("--profile", help="nfstream, zeek-conn, cic, text, ...: see docs/profiles."),
     ] = "nfstream",
     out: Annotated[
         Path | None, typer.Option("--out", help="A new file; standard output if left out.")
