@@ -10,11 +10,15 @@ from pipelines.profiles.nprint import NPRINT
 from pipelines.profiles.profile import Profile
 from pipelines.profiles.traffic_text import TRAFFIC_TEXT
 from pipelines.profiles.trafficllm import TRAFFICLLM_PACKETS
+from pipelines.profiles.trafficllm_flows import TRAFFICLLM_FLOWS
 from pipelines.profiles.zeek_conn import ZEEK_CONN
 
 PROFILES: dict[str, Profile] = {
     profile.name: profile
-    for profile in (NFSTREAM, ZEEK_CONN, IPFIX, NPRINT, CIC, TRAFFIC_TEXT, TRAFFICLLM_PACKETS)
+    for profile in (
+        *(NFSTREAM, ZEEK_CONN, IPFIX, NPRINT, CIC, TRAFFIC_TEXT),
+        *(TRAFFICLLM_PACKETS, TRAFFICLLM_FLOWS),
+    )
 }
 
 
