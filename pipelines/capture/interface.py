@@ -45,22 +45,26 @@ def interface_frames(
 ) -> Iterator[Frames]:
     """Packets of an interface as they come, until ``stop()``, ``seconds`` or ``packets`` say so.
 
-    There are none in it if nothing came for a while. ``health`` counts what the system dropped. An
-    interface that goes down ends the capture, and is its corrupt record; one that is down from the
-    beginning raises InputError.
+    There are none in it if nothing came for a while. What waits in the socket at the end is taken
+    too; ``health`` counts what the system dropped. An interface that goes down ends the capture,
+    and is its corrupt record; one that is down from the beginning raises InputError.
     """
     health.file, health.format = interface, "live"
-    end, count = time.monotonic() + seconds, 0
-    while not stop() and (left := end - time.monotonic()) > 0 and count != packets:
+    end, ended_ns, count = time.monotonic() + seconds, 0, 0
+    while count != packets:
+        if not ended_ns and (stop() or time.monotonic() >= end):
+            ended_ns = time.time_ns()
         most = MOST_PACKETS if packets is None else min(MOST_PACKETS, packets - count)
         try:
-            found = _wait(socket, min(left, WAIT_SECONDS), most)
+            found = socket.receive(most) if ended_ns else _wait(socket, end, most)
         except OSError as error:
             if error.errno not in (errno.ENETDOWN, errno.ENODEV, errno.ENXIO):
                 raise
             if not count:
                 raise is_down(interface) from error
             health.add_corrupt(health.bytes, "the interface went down")
+            return
+        if ended_ns and (not found or found[0][1] > ended_ns):
             return
         frames = frames_of(found, socket.link_type, health.bytes)
         count += len(found)
@@ -70,8 +74,9 @@ def interface_frames(
         yield frames
 
 
-def _wait(socket: PacketSocket, seconds: float, most: int) -> list[tuple[bytes, int]]:
-    """The packets that come soon after the first, which is waited for."""
+def _wait(socket: PacketSocket, end: float, most: int) -> list[tuple[bytes, int]]:
+    """The packets that come soon after the first, which is waited for, but not beyond ``end``."""
+    seconds = min(max(end - time.monotonic(), 0), WAIT_SECONDS)
     if not select.select([socket], [], [], seconds)[0]:
         return []
     time.sleep(min(GATHER_SECONDS, seconds))  # meanwhile the system keeps what comes

@@ -32,14 +32,20 @@ def root() -> None:
 
 @pytest.fixture
 def udp():
-    """Two sockets on loopback: one that sends, and the port of one that receives."""
+    """What sends a datagram on loopback and waits until it came, and the port that it goes to."""
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
     ):
         receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(10)
         sender.connect(receiver.getsockname())
-        yield sender, receiver.getsockname()[1]
+
+        def send(data: bytes) -> None:
+            sender.send(data)
+            assert receiver.recv(2_000) == data
+
+        yield send, receiver.getsockname()[1]
 
 
 def capture(source: CaptureSocket, health: CaptureHealth, **options) -> list:
@@ -71,12 +77,12 @@ def test_frames_of_nothing():
 
 
 def test_every_datagram_is_captured_once_and_whole(root, udp):
-    sender, port = udp
+    send, port = udp
     before = time.time_ns()
     with CaptureSocket("lo", f"udp port {port}") as source:
         assert source.link_type == 1
         for number in range(300):
-            sender.send(f"{number:05}".encode())
+            send(f"{number:05}".encode())
         health = CaptureHealth()
         batches = capture(source, health, packets=300, seconds=20)
     assert (health.packets, health.decoded, health.dropped) == (300, 300, 0)
@@ -113,10 +119,10 @@ def test_a_tcp_connection_has_both_directions(root):
 
 
 def test_it_takes_no_more_packets_than_asked_for(root, udp):
-    sender, port = udp
+    send, port = udp
     with CaptureSocket("lo", f"udp port {port}") as source:
         for _ in range(50):
-            sender.send(b"x")
+            send(b"x")
         health = CaptureHealth()
         capture(source, health, packets=7)
     assert health.packets == 7
@@ -143,16 +149,41 @@ def test_it_stops_when_told(root, udp):
 
 def test_what_the_system_drops_is_counted(root, udp):
     """A buffer for a few packets, and nobody who reads while hundreds come."""
-    sender, port = udp
+    send, port = udp
     with CaptureSocket("lo", f"udp port {port}") as source:
         source._socket.ins.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         for _ in range(500):
-            sender.send(bytes(1_000))
+            send(bytes(1_000))
         health = CaptureHealth()
         capture(source, health, seconds=0.6)
     assert health.dropped > 0
     assert health.packets + health.dropped == 500
     assert health.to_json()["dropped"] == health.dropped
+
+
+@pytest.mark.parametrize("how", ["stop", "seconds"])
+def test_what_waits_at_the_end_is_taken(root, udp, how):
+    """Stopped before the first look: what had come by then counts."""
+    send, port = udp
+    with CaptureSocket("lo", f"udp port {port}") as source:
+        for _ in range(200):
+            send(b"x")
+        health = CaptureHealth()
+        limit = {"stop": lambda: True} if how == "stop" else {"seconds": 0}
+        capture(source, health, **limit)
+    assert health.packets == 200
+
+
+def test_what_comes_after_the_end_is_not_waited_for(root, udp):
+    """A source that never falls silent is left at the first packet that came too late."""
+    send, port = udp
+    with CaptureSocket("lo", f"udp port {port}") as source:
+        health = CaptureHealth()
+        frames = interface_frames(source, "lo", health, stop=lambda: True)
+        send(b"in time")
+        assert len(next(frames).start) == 1
+        send(b"too late")
+        assert list(frames) == []
 
 
 @pytest.mark.parametrize(
