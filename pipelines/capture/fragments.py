@@ -27,8 +27,9 @@ LONGEST_DATAGRAM = 65_535
 FRAGMENT_COST = 128
 
 
-# Addresses, number and, of IPv4, the protocol.
-Key: TypeAlias = tuple[bytes | int, ...]
+# Addresses, number and, of IPv4, the protocol; IPv6 numbers its datagrams without.
+Key: TypeAlias = tuple[bytes, int, int]
+ANY_PROTOCOL = -1
 
 
 class Fragment(NamedTuple):
@@ -232,28 +233,31 @@ def _is_of_another(known: Datagram, fragment: Fragment) -> bool:
 
 def _fragments(batch: PacketBatch, network: Network) -> Iterator[Fragment]:
     """The fragments of a batch, in file order."""
-    for row in np.flatnonzero(batch.is_fragment).tolist():
-        begin, stop = int(batch.ip_offset[row]), int(network.stop[row])
-        addresses = batch.src_ip[row].tobytes() + batch.dst_ip[row].tobytes()
-        if batch.ip_version[row] == 4:
-            header = read(batch.buffer, IPV4, np.array([begin]))[0]
-            field = int(header["fragment"])
-            offset, is_last = (field & FRAGMENT_OFFSET) * 8, not field & MORE_FRAGMENTS
-            protocol = int(header["protocol"])
-            key: Key = (addresses, int(header["id"]), protocol)
-            data = begin + (int(header["version_length"]) & 15) * 4
-        else:
-            data = int(network.fragment_header[row]) + EXTENSION.itemsize
-            header = read(batch.buffer, EXTENSION, np.array([data - EXTENSION.itemsize]))[0]
-            offset, is_last = int(header["fragment"]) & ~7, not header["fragment"] & 1
-            protocol, key = int(header["next"]), (addresses, int(header["id"]))
-        yield Fragment(
-            row=row,
-            time_ns=int(batch.time_ns[row]),
-            datagram=key,
-            protocol=protocol,
-            offset=offset,
-            is_last=is_last,
-            is_whole=stop - begin == int(batch.ip_length[row]),
-            data=batch.buffer[min(data, stop) : stop].tobytes(),
-        )
+    rows = np.flatnonzero(batch.is_fragment)
+    begin, stop = batch.ip_offset[rows], network.stop[rows]
+    is_ipv4 = batch.ip_version[rows] == 4
+    old = read(batch.buffer, IPV4, begin)
+    new = read(batch.buffer, EXTENSION, network.fragment_header[rows])
+    old_field, new_field = old["fragment"].astype(np.int64), new["fragment"].astype(np.int64)
+    old_start = begin + (old["version_length"] & 15).astype(np.int64) * 4
+    protocol = np.where(is_ipv4, old["protocol"], new["next"])
+    start = np.where(is_ipv4, old_start, network.fragment_header[rows] + EXTENSION.itemsize)
+    columns = (
+        rows,
+        batch.time_ns[rows],
+        np.where(is_ipv4, old["id"], new["id"].astype(np.int64)),
+        np.where(is_ipv4, protocol, ANY_PROTOCOL),
+        protocol,
+        np.where(is_ipv4, (old_field & FRAGMENT_OFFSET) * 8, new_field & ~7),
+        np.where(is_ipv4, old_field & MORE_FRAGMENTS == 0, new_field & 1 == 0),
+        stop - begin == batch.ip_length[rows],
+        np.minimum(start, stop),
+        stop,
+    )
+    content = batch.buffer.data
+    addresses = np.stack([batch.src_ip[rows], batch.dst_ip[rows]], axis=1).tobytes()
+    for place, values in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+        row, time_ns, number, of_protocol, starts_with, offset, is_last, is_whole, one, end = values
+        key = (addresses[place * 32 : place * 32 + 32], number, of_protocol)
+        data = bytes(content[one:end])
+        yield Fragment(row, time_ns, key, starts_with, offset, is_last, is_whole, data)

@@ -87,6 +87,8 @@ def read_torn(buffer: Buffer, header: np.dtype, offsets: Offsets, ends: Offsets)
     torn = np.flatnonzero(offsets + header.itemsize > ends)
     if len(torn):
         available = (ends - offsets)[torn]
+        if header.fields is None:
+            records[torn] = 0
         for name, (kind, start, *_) in (header.fields or {}).items():
             lost = torn[available < start + kind.itemsize]
             records[name][lost] = np.zeros((), kind)

@@ -5,6 +5,8 @@ import struct
 import numpy as np
 import pytest
 
+from pipelines.capture.headers import BYTE, SHORT, UDP, WORD, read_torn
+
 V4 = "ip_version"
 
 
@@ -319,3 +321,17 @@ def test_sctp_has_ports_and_a_payload_after_twelve_bytes(make):
     batch, _ = one(make, make.ethernet(make.ipv4(sctp, protocol=132)))
     assert (batch.src_port[0], batch.dst_port[0]) == (8080, 80)
     assert (batch.payload_length[0], batch.l4_checksum[0]) == (5, 0)
+
+
+@pytest.mark.parametrize("header", [BYTE, SHORT, WORD, UDP])
+def test_torn_headers_read_as_zero_where_they_end(header):
+    """Whole or field by field; what lies behind the end is another packet's."""
+    buffer = np.full(64, 0xFF, np.uint8)
+    for size in range(header.itemsize + 1):
+        (record,) = read_torn(buffer, header, np.array([8]), np.array([8 + size]))
+        fields = [record[name] for name in header.names or ()] or [record]
+        ends = [kind.itemsize + start for kind, start, *_ in (header.fields or {}).values()]
+        for value, end in zip(fields, ends or [header.itemsize], strict=True):
+            assert (int(value) != 0) == (size >= end)
+    (record,) = read_torn(buffer, header, np.array([20]), np.array([8]))
+    assert record == np.zeros((), header)
