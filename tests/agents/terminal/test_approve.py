@@ -237,3 +237,28 @@ def test_an_answer_stands_where_the_plan_was(plan: Plan, screen) -> None:
 def test_why_a_stage_cannot_be_skipped_is_said(ask) -> None:
     assert ask("s", "q", skip=False) is None
     assert "It cannot be skipped." in ask.screen.text
+
+
+@pytest.fixture
+def gated(plan: Plan) -> Plan:
+    """The plan that an audit stopped the version before of."""
+    return without_questions(plan).model_copy(update={"gate": "ttl alone gives the label away."})
+
+
+@pytest.mark.parametrize("lines", [("o known there too",), ("override", "known there too")])
+def test_the_audit_can_be_overridden_with_a_reason(ask, gated: Plan, lines: tuple) -> None:
+    decision = ask(*lines, plan=gated)
+    assert decision == Decision(action="approve", plan=gated.digest(), override="known there too")
+    assert "The audit stopped the version before: ttl alone" in ask.screen.words
+    assert "[o]verride the audit" in ask.screen.words
+
+
+def test_an_override_without_a_reason_decides_nothing(ask, gated: Plan) -> None:
+    assert ask("o", "", plan=gated) is None
+    assert "Without a reason nothing was decided." in ask.screen.words
+
+
+def test_there_is_no_override_where_nothing_was_stopped(ask, plan: Plan) -> None:
+    assert ask("o because", plan=plan) is None
+    assert "nothing to override" in ask.screen.words
+    assert "[o]verride" not in ask.screen.words

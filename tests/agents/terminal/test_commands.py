@@ -655,3 +655,33 @@ def test_chat_needs_a_terminal(netloop: Netloop) -> None:
     ended = netloop("chat", "find scans")
     assert ended.returncode == 2
     assert "needs a terminal" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--stress", "forest"), "There is no model 'forest'"),
+        (("--picture", "audit.jpg"), "is no PNG"),
+        (("--test-source", "nowhere"), "nowhere"),
+    ],
+)
+def test_an_audit_that_cannot_be_made_is_refused(
+    netloop: Netloop, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    rows = [f"{i},{'ab'[i % 2]}" for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,kind", *rows]))
+    done = netloop("data", "audit", "t.csv", "--label", "kind", *words)
+    assert done.returncode == 2 and said in done.stderr and done.stdout == ""
+
+
+def test_a_second_source_is_tested_on_whole(netloop: Netloop, tmp_path: Path) -> None:
+    for name, start in (("one.csv", 0), ("two.csv", 500)):
+        rows = [f"{start + i * 7},{'ab'[i % 2]}" for i in range(60)]
+        (tmp_path / name).write_text("\n".join(["x,kind", *rows]))
+    words = ("one.csv", "--label", "kind", "--test-source", "two.csv", "--json")
+    split = json.loads(netloop("data", "split", *words).stdout)
+    assert (split["by"], split["sizes"]["test"]["rows"]) == ("fixed", 60)
+    audit = json.loads(netloop("data", "audit", *words, "--stress", "majority").stdout)
+    assert audit["verdict"] == "trustworthy"
+    assert audit["stress"]["macro_f1"] == pytest.approx(1 / 3)
+    assert audit["later"] is None and "Later traffic was not tried" in audit["advice"][-1]

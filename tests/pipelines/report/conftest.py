@@ -86,6 +86,11 @@ def report(classes: int) -> d.ReportData:
         ),
         audit=d.Audit(
             rows=AUDIT,
+            verdict="doubtful",
+            reasons=["181 test rows nearly repeat a training row of the same class."],
+            groups=GROUPS,
+            leaks=[d.AuditLeak(words="0 test rows are copied.", verdict="none")],
+            forged=d.ForgedNetwork(model="cnn", macro_f1=0.908, fall=0.0, moved=0, rows=3_565),
             duplicates=[
                 d.Duplicates(name="FTP", rows=345, repeated=345),
                 d.Duplicates(name="MySQL", rows=181, repeated=12),
@@ -173,6 +178,19 @@ AUDIT = [
         ("packet_length[0]", "sizes", 0.443, "weak", False),
         ("dst_port", "ports", 0.491, "weak", True),
         ("protocol", "protocol", 0.121, "none", False),
+    )
+]  # fmt: skip
+
+GROUPS = [
+    d.AuditGroup(
+        group=group, masked=masked, field=field, field_accuracy=alone, tree_accuracy=tree,
+        majority=0.067, verdict=verdict, fall=fall, fall_ci=(fall - 0.01, fall + 0.01)
+        if fall is not None else None,
+    )
+    for group, masked, field, alone, tree, verdict, fall in (
+        ("macs", True, "src_mac", 0.993, 0.871, "shortcut", None),
+        ("sizes", False, "packet_length[0]", 0.443, 0.702, "strong", 0.311),
+        ("gaps", False, None, None, 0.205, "weak", 0.012),
     )
 ]  # fmt: skip
 

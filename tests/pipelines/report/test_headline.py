@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pipelines.report import data as d
-from pipelines.report.headline import against_baseline, headline
+from pipelines.report.headline import against_baseline, headline, overridden
 
 
 def score(name: str, f1: float, baseline: bool = True, **more: Any) -> d.ModelScore:
@@ -86,6 +86,18 @@ def test_open_shortcut_leads_over_a_missed_target() -> None:
         "0.500) and the models see it; the same holds for 1 more."
     )
     assert said.details[0].startswith("cnn reaches macro-F1 0.908")
+
+
+def test_what_was_overridden_leads_over_everything() -> None:
+    said = overridden("ttl alone gives the label away.", "person", "known there too")
+    found = headline(report(override=said, split=split(3), target=0.95))
+    assert (found.level, found.line) == ("bad", said)
+    assert said == (
+        "This number was accepted although the audit found a leak: ttl alone gives the label away. "
+        "Overridden by a person: known there too"
+    )
+    assert found.details[0].startswith("cnn reaches macro-F1 0.908")
+    assert "by the spec: " in overridden("x", "spec", "y")
 
 
 BEHAVIOUR = [shortcut(f"length {i}", 0.7 + i / 100, group="sizes") for i in range(3)]

@@ -117,7 +117,7 @@ def test_full_report_is_one_inert_file(make, tmp_path: Path, classes: int) -> No
         assert f'<section id="{name}">' in html
         assert f'<a href="#{name}">' in html
     assert len(html) < 3_000_000
-    assert page.tags.count("img") == 4
+    assert page.tags.count("img") == 5
 
 
 def test_nothing_comes_from_outside(make) -> None:
@@ -313,7 +313,7 @@ def test_a_perfect_matrix_mistakes_nothing(make) -> None:
 def test_pictures_have_words_for_those_who_do_not_see_them(make) -> None:
     page = Page(render_page(make(20)))
     texts = [value for tag, name, value in page.attributes if name == "alt"]
-    assert len(texts) == 4
+    assert len(texts) == 5
     assert all(len(each) > 40 for each in texts)
     assert "cnn 0.908; random_forest 0.886" in texts[0]
 
@@ -350,3 +350,36 @@ def test_numbers_stand_right() -> None:
     html = table(["a", "b", "c"], [["x", 1, Figure("7%")], ["y", None, Figure("8%")]])
     assert html.count('<td class="number">') == 4
     assert html.count('scope="col" class="number"') == 2
+
+
+def test_the_audit_has_one_verdict_one_table_and_one_picture(make) -> None:
+    html = render_page(make(20))
+    section = html[html.index('<section id="audit">') :]
+    section = section[: section.index("</section>")]
+    assert section.count("<picture>") == 1
+    assert "The audit calls this" in section and "doubtful" in section
+    assert "181 test rows nearly repeat" in section and "0 test rows are copied." in section
+    rows = rows_of(html, "audit")
+    assert ["macs", "src_mac", "0.993", "0.871", "shortcut", "masked", "0, not seen"] in rows
+    fall = "0.311 (0.301 to 0.321)"
+    named = "packet_length[0]"
+    assert ["sizes", named, "0.443", "0.702", "strong", "seen by models", fall] in rows
+    assert "not one probability moved" in section
+
+
+def test_a_model_that_moves_in_a_forged_network_is_told(make) -> None:
+    values = make(2).model_dump()
+    values["audit"]["forged"] = {
+        "model": "cnn", "macro_f1": 0.2, "fall": 0.7, "moved": 90, "rows": 100,
+    }  # fmt: skip
+    html = render_page(d.ReportData(**values))
+    assert "100 test rows again: macro-F1 0.200, a fall of 0.700." in html
+
+
+def test_the_first_line_is_what_was_overridden(make) -> None:
+    values = make(2).model_dump()
+    values["override"] = "This number was accepted although the audit found a leak: <b>ttl</b>."
+    html = render_page(d.ReportData(**values))
+    line = html[html.index('class="line"') :]
+    assert line[line.index(">") + 1 :].startswith("This number was accepted although")
+    assert "&lt;b&gt;ttl" in html and "<b>ttl" not in html

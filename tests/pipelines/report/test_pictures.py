@@ -14,12 +14,13 @@ HOSTILE = "$\\frac{1}{0}$ <script>alert(1)</script> \x1b[2J\x00\u202e & 日本�
 
 
 def draws(report: d.ReportData) -> list[Draw]:
-    assert report.confusion and report.curves and report.few_labels
+    assert report.confusion and report.curves and report.few_labels and report.audit
     return [
         pictures.ladder(report.models, report.chosen, report.target),
         pictures.confusion(report.confusion),
         pictures.learning(report.curves),
         pictures.strips(report.few_labels),
+        pictures.field_groups(report.audit.groups, 0.914),
     ]
 
 
@@ -106,3 +107,33 @@ def test_settings_do_not_leak(make) -> None:
     before = dict(matplotlib.rcParams)
     data_uri(draws(make(2))[0], LIGHT)
     assert dict(matplotlib.rcParams) == before
+
+
+def test_field_groups_are_named_with_their_masks_and_the_lines_explained(make) -> None:
+    audit = make(20).audit
+    assert audit is not None
+    shown = words(pictures.field_groups(audit.groups, 0.9))
+    assert {"macs (masked)", "sizes", "gaps"} <= set(shown)
+    assert {"best field alone", "small tree", "majority class", "chosen model"} <= set(shown)
+    assert "chosen model" not in words(pictures.field_groups(audit.groups, None))
+
+
+def test_the_strongest_group_is_on_top() -> None:
+    groups = [
+        d.AuditGroup(
+            group=name, masked=False, tree_accuracy=level, majority=0.1, verdict="none"
+        )
+        for name, level in (("low", 0.2), ("high", 0.9), ("middle", 0.5))
+    ]  # fmt: skip
+    named = [
+        word for word in words(pictures.field_groups(groups, None)) if word in "low middle high"
+    ]
+    assert named == ["low", "middle", "high"], "from the bottom up"
+
+
+def test_a_picture_is_saved_as_a_png_with_the_same_bytes(make, tmp_path) -> None:
+    groups = make(20).audit.groups
+    for name in ("one.png", "two.png"):
+        pictures.save_picture(pictures.field_groups(groups, None), tmp_path / name)
+    content = (tmp_path / "one.png").read_bytes()
+    assert content.startswith(b"\x89PNG") and content == (tmp_path / "two.png").read_bytes()
