@@ -11,7 +11,7 @@ import numpy as np
 from pipelines.capture.frames import Frames
 from pipelines.capture.headers import PADDING
 from pipelines.capture.health import CaptureHealth
-from pipelines.capture.live import GATHER_SECONDS, WAIT_SECONDS, Stop, never
+from pipelines.capture.live import DRAIN_SECONDS, GATHER_SECONDS, WAIT_SECONDS, Stop, never
 from pipelines.errors import InputError
 from pipelines.progress import Progress, silent
 
@@ -50,13 +50,12 @@ def interface_frames(
     and is its corrupt record; one that is down from the beginning raises InputError.
     """
     health.file, health.format = interface, "live"
-    end, ended_ns, count = time.monotonic() + seconds, 0, 0
-    while count != packets:
-        if not ended_ns and (stop() or time.monotonic() >= end):
-            ended_ns = time.time_ns()
+    end, count, is_last = time.monotonic() + seconds, 0, False
+    while count != packets and not is_last:
         most = MOST_PACKETS if packets is None else min(MOST_PACKETS, packets - count)
+        ends = stop() or time.monotonic() >= end
         try:
-            found = socket.receive(most) if ended_ns else _wait(socket, end, most)
+            found = socket.receive(most) if ends else _wait(socket, end, most)
         except OSError as error:
             if error.errno not in (errno.ENETDOWN, errno.ENODEV, errno.ENXIO):
                 raise
@@ -64,8 +63,9 @@ def interface_frames(
                 raise is_down(interface) from error
             health.add_corrupt(health.bytes, "the interface went down")
             return
-        if ended_ns and (not found or found[0][1] > ended_ns):
-            return
+        if ends:
+            end = min(end, time.monotonic())
+            is_last = len(found) < most or time.monotonic() >= end + DRAIN_SECONDS
         frames = frames_of(found, socket.link_type, health.bytes)
         count += len(found)
         health.bytes += int(frames.captured_length.sum())
