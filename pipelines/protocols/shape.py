@@ -7,8 +7,8 @@ LONGEST_TEXT = 512
 
 
 def as_text(data: bytes) -> str:
-    """Bytes of a protocol's text field, at most 512; what is no UTF-8 is spelled out."""
-    return data[:LONGEST_TEXT].decode("utf-8", "backslashreplace")
+    """A protocol's text field, at most 512 characters of it; what is no UTF-8 is spelled out."""
+    return data[:LONGEST_TEXT].decode("utf-8", "backslashreplace")[:LONGEST_TEXT]
 
 
 def entropy(text: str) -> float:

@@ -37,6 +37,11 @@ def test_garbage_has_a_length_only() -> None:
     assert read_certificate(b"").version is None
 
 
+def test_a_version_that_does_not_exist_is_no_certificate(der: bytes) -> None:
+    at = der.index(b"\xa0\x03\x02\x01\x02") + 4
+    assert read_certificate(der[:at] + b"\x37" + der[at + 1 :]).version is None
+
+
 def test_every_prefix_and_any_changed_byte_is_read(der: bytes) -> None:
     for end in range(0, len(der), 3):
         assert read_certificate(der[:end]).bytes == end
