@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 class ExportParams(Params):
-    source: str = Field(description="A capture or a folder of captures")
+    source: str = Field(
+        description="A capture, a folder of captures, a named pipe, or - for standard input"
+    )
     profile: str = Field(default="nfstream", description="Whose columns to write")
     out: str | None = Field(
         default=None, description="A file that does not exist yet; standard output if left out"
@@ -55,6 +57,7 @@ def _export(params: ExportParams, context: ToolContext) -> ToolResult:
         "rows": done.rows,
         "columns": done.columns,
         "captures": len(done.health),
+        "identifies": done.identifies,
         "warnings": done.warnings,
         "health": [record.to_json() for record in done.health],
     }
@@ -77,6 +80,7 @@ def _write(params: ExportParams, file: BinaryIO, context: ToolContext) -> "Expor
         settings=FlowSettings(
             idle_seconds=params.idle_seconds, active_seconds=params.active_seconds
         ),
+        stop=context.stop,
         progress=context.progress,
     )
 

@@ -1,7 +1,9 @@
 """``netloop data export``: flows as the columns of other tools."""
 
 import json
+import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,7 +15,12 @@ from pipelines.words import counted
 if TYPE_CHECKING:
     from rich.console import Console
 
-Source = Annotated[Path, typer.Argument(help="A capture, or a folder of captures.")]
+# Control characters but those that part cells and rows, and what turns the reading direction.
+_COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+Source = Annotated[
+    Path,
+    typer.Argument(help="A capture, a folder of captures, a named pipe, or - for standard input."),
+]
 
 
 def export(
@@ -54,7 +61,9 @@ def export(
     """
     from rich.console import Console
 
+    from agents.terminal.detect_command import heard
     from agents.terminal.progress import RichProgress
+    from pipelines.capture.live import is_stream
     from pipelines.progress import silent
     from pipelines.store.artifacts import ArtifactStore
     from tools.calls import check_params
@@ -72,20 +81,31 @@ def export(
         "idle_seconds": idle,
         "active_seconds": active,
     }
-    with RichProgress() as progress:
+    signals: list[int] = []
+    with RichProgress() as progress, heard(signals) if is_stream(source) else nullcontext():
         context = ToolContext(
             store=ArtifactStore(workspace / "artifacts"),
             progress=silent if out is None and sys.stdout.isatty() else progress,
-            emit=sys.stdout.write,
+            emit=_show if sys.stdout.isatty() else sys.stdout.write,
+            stop=lambda: bool(signals),
         )
         result = tool.run(check_params(tool, params), context)
     sys.stdout.flush()
     if as_json and out is not None:
         sys.stdout.write(json.dumps(result.numbers) + "\n")
     else:
-        _tell(
-            result.numbers, Console(stderr=True, markup=False, highlight=False), not params["masks"]
-        )
+        _tell(result.numbers, Console(stderr=True, markup=False, highlight=False))
+    if signals:
+        raise typer.Exit(128 + signals[0])
+
+
+def _show(text: str) -> object:
+    """Write rows to a terminal, which no name or class in them may command."""
+    return sys.stdout.write(_COMMANDS.sub(_spelled, text))
+
+
+def _spelled(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 def _groups(masks: str) -> list[str]:
@@ -95,7 +115,7 @@ def _groups(masks: str) -> list[str]:
     return mask_list(None if masks == "default" else masks)
 
 
-def _tell(numbers: dict[str, Any], console: "Console", unmasked: bool) -> None:
+def _tell(numbers: dict[str, Any], console: "Console") -> None:
     """What was written and what was not, in a few lines."""
     from agents.terminal.findings import print_health
     from agents.terminal.tables import say
@@ -109,7 +129,7 @@ def _tell(numbers: dict[str, Any], console: "Console", unmasked: bool) -> None:
         say(console, warning, "yellow")
     if any(r["truncated"] or r["skipped"] or r["corrupt"] for r in numbers["health"]):
         print_health(numbers["health"], console)
-    if unmasked:
+    if numbers["identifies"]:
         say(
             console, "Addresses, ports and times are in it; --masks default leaves them out.", "dim"
         )

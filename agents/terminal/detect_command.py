@@ -81,7 +81,7 @@ def _is_live(source: str) -> bool:
 
 
 def _run_live(workspace: Path, signals: list[int], **params: Any) -> dict[str, Any]:
-    with _heard(signals):
+    with heard(signals):
         return _run("detect_live", workspace, signals, **params)
 
 
@@ -114,7 +114,7 @@ def _write_at_once(line: str) -> None:
 
 
 @contextmanager
-def _heard(signals: list[int]) -> Iterator[None]:
+def heard(signals: list[int]) -> Iterator[None]:
     """Ctrl-C and SIGTERM are noted in ``signals``; a second one has its usual effect."""
     usual: dict[signal.Signals, Any] = {}
 

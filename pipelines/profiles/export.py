@@ -1,19 +1,23 @@
 """From captures to a file of a profile's rows."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import pyarrow as pa
 
 from pipelines.capture import CaptureHealth, FlowSettings
 from pipelines.capture.decode import read_batches
 from pipelines.capture.flow_table import FlowTable
+from pipelines.capture.framing import Capture
+from pipelines.capture.live import LiveStream, Stop, is_stream, never, open_stream
+from pipelines.capture.rotation import find_rotation
 from pipelines.capture.source import PIECE_BYTES
 from pipelines.datasets import fields
 from pipelines.datasets.captures import CaptureSource
-from pipelines.datasets.labels import assign_labels
+from pipelines.datasets.labels import BY_FLOW, assign_labels
 from pipelines.errors import InputError
 from pipelines.operate.detect import captures_at
 from pipelines.profiles.profile import Format, Profile
@@ -23,16 +27,26 @@ from pipelines.progress import Progress, silent
 
 @dataclass
 class Export:
-    """What was exported: rows, the health of each capture, and a sentence for what was left out."""
+    """What was exported: rows, the health of each capture, and a sentence for what was left out.
+
+    ``identifies`` says whether any column is of a field group that is masked by default.
+    """
 
     rows: int = 0
     columns: int = 0
+    identifies: bool = False
     health: list[CaptureHealth] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
+class _Capture(NamedTuple):
+    name: str
+    label: str
+    content: Capture
+
+
 def profile_rows(
-    capture: str | Path | BinaryIO,
+    capture: Capture,
     profile: Profile,
     settings: FlowSettings,
     *,
@@ -72,46 +86,76 @@ def export_source(
     label: str | None = None,
     masks: Sequence[str] = (),
     settings: FlowSettings | None = None,
+    stop: Stop = never,
     progress: Progress = silent,
 ) -> Export:
     """Write the rows of all captures at ``source`` to ``file``.
 
-    Behind the profile's columns stands ``capture`` if there are several, and the class if ``label``
-    says where it comes from (file, folder or a labels.csv; captures without one are left out).
-    Columns of the field groups in ``masks`` are left out.
+    ``source`` is a capture, a folder of captures, or a stream (``is_stream``), which is read until
+    it ends or ``stop()`` is true. The files of a rotating capture are one capture, named after its
+    first file, if they are of one class. Behind the profile's columns stands ``capture`` if there
+    are several, and the class if ``label`` says where it comes from (file, folder or a labels.csv;
+    captures without one are left out). Columns of the field groups in ``masks`` are left out.
 
     Raises InputError if there is no capture, or if ``label`` does not fit them.
     """
-    settings = settings or FlowSettings()
-    captures, done = captures_at(source), Export()
-    done.warnings.extend(captures.warnings)
-    labels = _labels(captures, label, done)
-    schema = _schema(profile, settings, masks, len(captures.files) > 1, label is not None)
-    done.columns = len(schema)
-    writer = open_writer(kind, profile.name, schema, file)
-    several, refused = len(labels) > 1, []
-    for count, (name, label_of) in enumerate(labels.items(), 1):
-        health = CaptureHealth()
-        within = silent if several else progress
-        try:
-            path = captures.files[name]
-            for rows in profile_rows(path, profile, settings, health=health, progress=within):
-                extra = {"capture": name, profile.label_column: label_of}
-                writer.write(_with(rows, schema, extra))
-                done.rows += rows.num_rows
-        except InputError as error:
-            refused.append(error)
-            done.warnings.append(f"{name} was left out: {error.message}")
-        health.file = name
-        done.health.append(health)
-        if warning := health.ended_early_warning():
-            done.warnings.append(warning)
-        if several:
-            progress("exporting", count, len(labels), "captures")
-    if refused and len(refused) == len(labels):
-        raise refused[0]
-    writer.close()
+    settings, done = settings or FlowSettings(), Export()
+    with ExitStack() as opened:
+        if is_stream(source):
+            captures = [_stream(opened.enter_context(open_stream(source, stop)), label)]
+        else:
+            captures = _captures(source, label, done)
+        schema = _schema(profile, settings, masks, len(captures) > 1, label is not None)
+        done.columns = len(schema)
+        done.identifies = any(fields.group_of(column) in fields.DEFAULT_MASKS for column in schema)
+        writer = open_writer(kind, profile.name, schema, file)
+        several, refused = len(captures) > 1, []
+        for count, capture in enumerate(captures, 1):
+            health = CaptureHealth(capture.name)
+            extra = {"capture": capture.name, profile.label_column: capture.label}
+            within = silent if several else progress
+            try:
+                for rows in profile_rows(
+                    capture.content, profile, settings, health=health, progress=within
+                ):
+                    writer.write(_with(rows, schema, extra))
+                    done.rows += rows.num_rows
+            except InputError as error:
+                refused.append(error)
+                done.warnings.append(f"{capture.name} was left out: {error.message}")
+            done.health.append(health)
+            if warning := health.ended_early_warning():
+                done.warnings.append(warning)
+            if several:
+                progress("exporting", count, len(captures), "captures")
+        if refused and len(refused) == len(captures):
+            raise refused[0]
+        writer.close()
     return done
+
+
+def _stream(stream: LiveStream, label: str | None) -> _Capture:
+    if label is not None:
+        raise InputError(
+            "A stream has no file or folder that could name its class.", "Leave out --label."
+        )
+    return _Capture(stream.name, "", stream)
+
+
+def _captures(source: Path, label: str | None, done: Export) -> list[_Capture]:
+    """The captures at ``source`` that have a class; all of them without a label rule."""
+    found = captures_at(source)
+    done.warnings.extend(found.warnings)
+    labels = _labels(found, label, done)
+    names = {found.files[name]: name for name in labels}
+    of_class: dict[str, list[Path]] = {}
+    for path, name in names.items():
+        of_class.setdefault(labels[name], []).append(path)
+    return [
+        _Capture(names[files[0]], label_of, files[0] if len(files) == 1 else files)
+        for label_of, paths in of_class.items()
+        for files in find_rotation(paths)
+    ]
 
 
 def _labels(captures: CaptureSource, label: str | None, done: Export) -> dict[str, str]:
@@ -119,6 +163,11 @@ def _labels(captures: CaptureSource, label: str | None, done: Export) -> dict[st
     if label is None:
         return dict.fromkeys(captures.files, "")
     labels, warnings = assign_labels(captures.folder, list(captures.files), label)
+    if BY_FLOW in labels.values():
+        raise InputError(
+            f"{label} names classes of single flows, and an export has one a capture.",
+            "Leave out --label, or give file, folder, or a CSV with columns file and label.",
+        )
     done.warnings.extend(warnings)
     return labels
 

@@ -1,8 +1,10 @@
 """``netloop data export`` in a process of its own: files, pipes, labels, masks, refusals."""
 
+import contextlib
 import csv
 import io
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -14,22 +16,25 @@ import pytest
 NETLOOP = Path(sys.executable).parent / "netloop"
 
 
-def capture(packets: int = 3, port: int = 53) -> bytes:
+def capture(packets: int = 3, port: int = 53, start: int = 0) -> bytes:
     """UDP of one flow, a packet a second."""
     content = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
     udp = struct.pack("!HHHH", 40000, port, 12, 0) + b"data"
     ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0)
     frame = bytes(12) + b"\x08\x00" + ip + bytes((10, 0, 0, 1, 10, 0, 0, 2)) + udp
-    for second in range(packets):
+    for second in range(start, start + packets):
         content += struct.pack("<IIII", second, 0, len(frame), len(frame)) + frame
     return content
 
 
 @pytest.fixture
 def export(tmp_path: Path):
-    def run(*options: object) -> subprocess.CompletedProcess[str]:
+    def run(*options: object, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
         command = [NETLOOP, "data", "export", *map(str, options)]
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+        done = subprocess.run(command, input=stdin, capture_output=True, cwd=tmp_path, check=False)
+        return subprocess.CompletedProcess(
+            command, done.returncode, done.stdout.decode(), done.stderr.decode()
+        )
 
     (tmp_path / "one.pcap").write_bytes(capture())
     folder = tmp_path / "many"
@@ -134,3 +139,105 @@ def test_a_broken_capture_among_others_is_told(export, tmp_path: Path) -> None:
     assert done.returncode == 0
     assert len(rows(done.stdout)) == 2
     assert "broken.pcap was left out" in done.stderr
+
+
+def rotation(folder: Path, names: tuple[str, str]) -> Path:
+    """One flow of five packets in two files of a rotation."""
+    for start, name in zip((0, 3), names, strict=True):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(capture(3 if start == 0 else 2, start=start))
+    return folder
+
+
+PIECES = ("web_00001_20240131120000.pcap", "web_00002_20240131120003.pcap")
+
+
+def test_files_of_a_rotating_capture_are_one_capture(export, tmp_path: Path) -> None:
+    done = export(rotation(tmp_path / "ring", PIECES))
+    (row,) = rows(done.stdout)
+    assert row["bidirectional_packets"] == "5"
+    assert "capture" not in row
+    assert "from 1 capture" in done.stderr
+
+
+def test_a_rotating_capture_beside_another_has_the_name_of_its_first_file(
+    export, tmp_path: Path
+) -> None:
+    folder = rotation(tmp_path / "ring", PIECES)
+    (folder / "dns.pcap").write_bytes(capture(1, 443))
+    found = {row["capture"]: row["bidirectional_packets"] for row in rows(export(folder).stdout)}
+    assert found == {"dns.pcap": "1", PIECES[0]: "5"}
+
+
+def test_files_of_a_rotation_with_two_classes_stay_apart(export, tmp_path: Path) -> None:
+    folder = rotation(tmp_path / "ring", PIECES)
+    (folder / "labels.csv").write_text(f"file,label\n{PIECES[0]},good\n{PIECES[1]},bad\n")
+    found = rows(export(folder, "--label", "labels.csv").stdout)
+    assert {row["label"]: row["bidirectional_packets"] for row in found} == {
+        "good": "3",
+        "bad": "2",
+    }
+
+
+def test_classes_of_single_flows_are_refused(export, tmp_path: Path) -> None:
+    header = "src_ip,dst_ip,src_port,dst_port,protocol,label"
+    (tmp_path / "labels.csv").write_text(f"{header}\n10.0.0.1,10.0.0.2,40000,53,17,bad\n")
+    done = export("one.pcap", "--label", "labels.csv")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "classes of single flows" in done.stderr
+
+
+def test_standard_input(export) -> None:
+    done = export("-", stdin=capture())
+    assert done.returncode == 0, done.stderr
+    assert rows(done.stdout) == rows(export("one.pcap").stdout)
+
+
+def test_a_named_pipe(export, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cp", tmp_path / "one.pcap", pipe]) as writer:
+        done = export(pipe)
+        assert writer.wait() == 0
+    assert rows(done.stdout) == rows(export("one.pcap").stdout)
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "words"),
+    [
+        (capture(), ["--label", "file"], "Leave out --label"),
+        (b"", [], "is empty"),
+        (b"no capture", [], "standard input"),
+    ],
+)
+def test_streams_that_are_refused(export, content: bytes, options: list[str], words: str) -> None:
+    done = export("-", *options, stdin=content)
+    assert done.returncode == 2
+    assert words in " ".join(done.stderr.split())
+
+
+def test_only_what_identifies_is_warned_of(export) -> None:
+    assert "Addresses" in export("one.pcap", "--masks", "ports").stderr
+    assert "Addresses" not in export("one.pcap", "--masks", "default").stderr
+    assert "Addresses" not in export("one.pcap", "--profile", "text").stderr
+
+
+def test_no_name_of_a_capture_commands_a_terminal(export, tmp_path: Path) -> None:
+    (tmp_path / "many" / "\x1b]0;owned\x07\u202e.pcap").write_bytes(capture(1, 80))
+    ours, theirs = os.openpty()
+    command = [NETLOOP, "data", "export", "many"]
+    done = subprocess.run(
+        command, stdout=theirs, stderr=subprocess.DEVNULL, cwd=tmp_path, check=False
+    )
+    os.close(theirs)
+    shown = b""
+    # Linux reports the end of a terminal as an error.
+    with contextlib.suppress(OSError):
+        while part := os.read(ours, 65536):
+            shown += part
+    os.close(ours)
+    assert done.returncode == 0
+    assert rb"\x1b]0;owned\x07\u202e.pcap" in shown
+    assert b"\x1b" not in shown
+    assert "\x1b]0;owned\x07" in export("many").stdout
