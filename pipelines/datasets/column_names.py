@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 from pipelines.datasets.fields import COLUMN, LABEL, SPLIT
 
@@ -23,27 +24,58 @@ LABEL_NAMES = (
     "target",
 )
 
-# Identifiers by the names that Zeek, CICFlowMeter, Argus (UNSW-NB15) and NetFlow tools give them.
-KNOWN_GROUPS: dict[str, tuple[str, ...]] = {
-    SPLIT: ("id", "uid", "flow_id", "flowid", "index", "unnamed_0", "pkseqid", "fuid"),
-    LABEL: (*LABEL_NAMES, "difficulty"),
-    "addresses": (
-        *("id_orig_h", "id_resp_h", "src_ip", "dst_ip", "source_ip", "destination_ip", "srcip"),
-        *("dstip", "saddr", "daddr", "src_addr", "dst_addr", "ip_src", "ip_dst", "srcaddr"),
-        *("dstaddr", "ipv4_src_addr", "ipv4_dst_addr", "sourceip", "destinationip"),
-    ),
-    "macs": ("src_mac", "dst_mac", "smac", "dmac", "orig_l2_addr", "resp_l2_addr"),
-    "ports": (
-        *("id_orig_p", "id_resp_p", "src_port", "dst_port", "source_port", "destination_port"),
-        *("sport", "dsport", "dport", "srcport", "dstport", "l4_src_port", "l4_dst_port"),
-    ),
-    "time": (
-        *("ts", "timestamp", "stime", "ltime", "time", "start_time", "end_time", "first_seen"),
-        *("date_first_seen", "flow_start", "flow_end", "flow_start_milliseconds"),
-    ),
-    "ttl": ("ttl", "sttl", "dttl", "ct_state_ttl", "min_ttl", "max_ttl"),
-    "seq_ack": ("stcpb", "dtcpb", "tcp_seq", "tcp_ack"),
+# Identifiers, and what restates the class, by the names that Zeek, CICFlowMeter, Argus, NFStream,
+# nfdump, tshark and published sets give them: the whole name in lower case.
+END = "(src|dst|source|dest|destination|orig|resp|client|server|local|remote|s|d)"
+ADDRESS = "(ip|ip_?v?[46]|addr|address|host)"
+UNIT = "(_?(ms|us|ns|s|milliseconds|microseconds|nanoseconds|seconds))?"
+GROUP_PATTERNS = {
+    group: re.compile("|".join(patterns))
+    for group, patterns in {
+        SPLIT: (
+            "id|uid|fuid|index|unnamed_0|pkseqid|no|(row|record)_?(id|no|number)",
+            "flow_?(id|key|hash)|five_?tuple|community_?id|frame_(number|no)|(tcp|udp)_stream",
+        ),
+        LABEL: (
+            *LABEL_NAMES,
+            "difficulty",
+            "(is_?)?attack(_?(label|type|name|id|description|desc|cat|category|class|flag))?",
+            "(is_?)?malicious|attempted_category|sub_?category",
+            "(binary|multi)_?(label|class)|(label|class)_?(id|name|num|binary|multi)",
+            "traffic_?(category|sub_?type|class)",
+        ),
+        "addresses": (
+            f"id_(orig|resp)_h|{END}_?{ADDRESS}(_?{ADDRESS})?|ip_?addr(ess)?|[sd]a",
+            "src|dst|source|destination|initiator|responder",
+            f"(ip|ip_?v?[46]|arp)_?{END}(_?{ADDRESS}|_proto_ip_?v?[46])?",
+            "(orig|resp)_cc|[sd]co|(inner_|id_)*vlan(_id)?",
+        ),
+        "macs": (
+            f"{END}_?(mac|oui|l2_addr|hw_addr|mac_oui)(_?addr(ess)?)?",
+            f"(eth|ether|sll|wlan|arp)_?({END}|[sdtr]a)(_hw)?(_mac|_resolved|_oui)?",
+        ),
+        "ports": (
+            f"id_(orig|resp)_p|(l4_)?{END}_?(port|pt)(_?(no|num|number))?|dsport|[sd]p",
+            f"(tcp|udp)_?({END}_?)?port",
+        ),
+        "time": (
+            "ts|te|[sl]time|time|date|date_?time|timestamp|unix_?time(stamp)?|write_ts",
+            f"(flow_?)?(start|end|begin|stop|first|last)_?(time|date)_?(stamp)?{UNIT}",
+            f"flow_(start|end){UNIT}|(.*_)?(first|last)_?(seen|switched){UNIT}|date_first_seen",
+            "frame_time(_epoch|_utc|_relative)?",
+        ),
+        "ttl": ("(ip_|min_|max_|src2dst_|dst2src_|ct_state_|src_|dst_|s|d)?ttl|hop_limit",),
+        "ip_id": ("ip_?id",),
+        "seq_ack": ("[sd]tcpb|seq|sequence_?number|tcp_(seq|ack|nxtseq)(_raw)?",),
+        "checksums": ("(ip|tcp|udp|icmp|icmpv6)_?checksum(_status)?",),
+        "names": (
+            "(host|user|server|domain)_?name|user|requested_server_name|client_hostname",
+            "sni|(tls|ssl)_(sni|server_name|subject|issuer)|dns_(query|qry_name)|http_host",
+        ),
+    }.items()
 }
+# What a repeated name was given by ``safe_names``, or by pandas.
+REPEATED = re.compile(r"_\d{1,2}$")
 # Who began a flow, under the names that the same tools give it.
 HOST_NAMES = (
     *("id_orig_h", "src_ip", "source_ip", "srcip", "saddr", "src_addr", "ip_src", "srcaddr"),
@@ -73,7 +105,6 @@ TUPLE_NAMES: dict[str, tuple[str, ...]] = {
     "end": ("end", "end_time", "ltime", "last_seen", "flow_end", "endtime", "stop"),
     "seconds": ("duration", "dur", "duration_seconds"),
 }
-GROUP_OF = {name: group for group, names in KNOWN_GROUPS.items() for name in names}
 
 
 def safe_names(header: Sequence[str]) -> list[str]:
@@ -91,9 +122,18 @@ def safe_names(header: Sequence[str]) -> list[str]:
     return list(names)
 
 
+@cache
 def known_group(name: str) -> str:
-    """The field group that a safe column name is known for; ``column`` for all others."""
-    return GROUP_OF.get(name.lower(), COLUMN)
+    """The field group that a safe column name is known for; ``column`` for all others.
+
+    A repeated column (``Label_2``) is what the first of its name is.
+    """
+    whole = name.lower()
+    for lower in (whole, REPEATED.sub("", whole)):
+        for group, pattern in GROUP_PATTERNS.items():
+            if pattern.fullmatch(lower):
+                return group
+    return COLUMN
 
 
 def likely_label(names: Sequence[str]) -> str | None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.datasets.column_names import known_group, likely_label, safe_names
+from pipelines.datasets.column_names import TUPLE_NAMES, known_group, likely_label, safe_names
 
 
 @settings(deadline=None)
@@ -62,10 +62,51 @@ def test_bidi_and_markup_do_not_get_through() -> None:
         ("Timestamp", "time"),
         ("stcpb", "seq_ack"),
         ("sbytes", "column"),
+        ("src_ip_bytes", "column"),
+        ("dst_host_count", "column"),
+        ("src_port_entropy", "column"),
+        ("time_delta", "column"),
+        ("StartTime", "time"),  # CTU-13
+        ("SrcAddr", "addresses"),
+        ("Src_IP_Addr", "addresses"),  # CIDDS
+        ("Dst_Pt", "ports"),
+        ("attackDescription", "label"),
+        ("FLOW_END_MILLISECONDS", "time"),  # NetFlow
+        ("bidirectional_first_seen_ms", "time"),  # NFStream
+        ("src_oui", "macs"),
+        ("requested_server_name", "names"),
+        ("seq", "seq_ack"),  # Argus
+        ("sco", "addresses"),
+        ("SourcePort", "ports"),  # DoHBrw
+        ("ip_src_host", "addresses"),  # tshark
+        ("tcp_srcport", "ports"),
+        ("frame_time", "time"),
+        ("eth_src", "macs"),
+        ("Attack_type", "label"),  # Edge-IIoT
+        ("Attempted_Category", "label"),  # the corrected CIC-IDS2017
+        ("sa", "addresses"),  # nfdump
+        ("write_ts", "time"),  # Zeek's JSON streams
+        ("src", "addresses"),
     ],
 )
 def test_well_known_identifiers_are_recognised(name: str, group: str) -> None:
     assert known_group(name) == group
+
+
+def test_a_repeated_column_is_what_the_first_of_its_name_is() -> None:
+    """CIC-Darknet2020 has two columns named Label, the second of which holds subclasses."""
+    names = safe_names(["Src IP", "Label", "Label", "Src IP", "Fwd Pkts", "Fwd Pkts"])
+    assert [known_group(name) for name in names] == [
+        *("addresses", "label", "label", "addresses"),
+        *("column", "column"),
+    ]
+
+
+def test_a_column_of_every_role_of_a_flow_is_hidden_but_behaviour() -> None:
+    shown = {"protocol", "seconds", "file", "start", "end"}  # start, end: too general a word
+    for role, spelled in TUPLE_NAMES.items():
+        hidden = [name for name in spelled if known_group(name) == "column"]
+        assert role in shown or not hidden
 
 
 def test_the_likeliest_label_wins_in_its_own_spelling() -> None:
