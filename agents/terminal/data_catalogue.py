@@ -18,7 +18,9 @@ def catalogue(
     name: Annotated[str | None, typer.Argument(help="One set; all of them if left out.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List public data sets: what they are, their licence, known faults, who publishes them.
+    """List public data sets and what is wrong with them.
+
+    What they are, their licence, known faults, and who publishes them.
 
     Nothing is downloaded.
 

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agents.terminal.options import DEFAULT_WORKSPACE, Granularity, Json, Label, Seed, Workspace
+from agents.terminal.options import (
+    DEFAULT_WORKSPACE,
+    Executor,
+    Granularity,
+    Json,
+    Label,
+    Seed,
+    WorkerCount,
+    Workspace,
+)
 from pipelines.words import counted
 
 if TYPE_CHECKING:
@@ -46,6 +55,8 @@ def clean(
         bool, typer.Option("--undo", help="Join both parts to the rows before.")
     ] = False,
     granularity: Granularity = "flow",
+    workers: WorkerCount = None,
+    executor: Executor = "auto",
     seed: Seed = 0,
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
@@ -66,7 +77,7 @@ def clean(
     chosen = choices(filters, settings or [])
     _check_free(out)
     with RichProgress() as progress:
-        direct = Direct(workspace, seed, progress)
+        direct = Direct(workspace, seed, progress, executor, workers)
         found = direct.call("inspect_source", source=str(source), label=label)
         direct.call(
             "import_rows", source=str(source), label=found["label"], granularity=granularity

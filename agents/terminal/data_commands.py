@@ -24,13 +24,10 @@ from agents.terminal.options import (
 )
 
 app = typer.Typer(
-    help="Look at data, split it, audit it for shortcuts.",
+    help="Look at data, clean it, split it, audit it, write it for other tools.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-app.command()(data_export.export)
-app.command()(data_catalogue.catalogue)
-app.command()(data_clean.clean)
 Source = Annotated[Path, typer.Argument(help="A folder of captures, one capture, or a table.")]
 
 
@@ -105,6 +102,9 @@ def split(
 
 
 app.command("audit")(data_audit.command)
+app.command()(data_clean.clean)
+app.command()(data_export.export)
+app.command()(data_catalogue.catalogue)
 
 
 def lab(

@@ -53,7 +53,7 @@ def export(
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Write flows as NFStream, Zeek, IPFIX, nPrint or CICFlowMeter would.
+    """Write flows in the columns of other tools.
 
     docs/profiles says what every column means. Identifiers are in it unless masked.
 

@@ -116,7 +116,7 @@ def test_version(netloop: Netloop) -> None:
 @pytest.mark.parametrize(
     ("words", "choice"),
     [
-        (("data", "split", ".", "--by", "day"), "'capture'"),
+        (("data", "split", ".", "--by", "month"), "'capture'"),
         (("data", "inspect", ".", "--granularity", "byte"), "'packet'"),
         (("lab", "lab", "--size", "huge"), "'tiny'"),
     ],
