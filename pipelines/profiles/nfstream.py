@@ -11,6 +11,7 @@ from pipelines.capture.flow_rows import FLAG_BITS, STATISTICS, WAYS, flow_statis
 from pipelines.capture.flow_table import Update
 from pipelines.capture.headers import SHORT, read
 from pipelines.capture.settings import FlowSettings
+from pipelines.capture.tunnel_names import Tunnel
 from pipelines.profiles.endings import ACTIVE, FORCED, end_reasons
 from pipelines.profiles.open_flows import OpenFlows, runs_of
 from pipelines.profiles.profile import Column, Profile, rows_of, schema_of
@@ -20,8 +21,11 @@ PUBLISHED = "https://www.nfstream.org/docs/api"
 MILLISECOND = 1_000_000
 ETHERNET = 1
 TAG_TYPES, MOST_TAGS = (0x8100, 0x88A8, 0x9100), 8
-# What to keep of a flow beside its record: the VLAN of its first packet.
-RECORD = np.dtype([("begun", "?"), ("vlan_id", "u2")])
+# NFStream's codes of the tunnels that it opens; of others it has none.
+TUNNEL_IDS = np.zeros(1 << 8, np.uint8)
+TUNNEL_IDS[[Tunnel.GTP_U, Tunnel.CAPWAP, Tunnel.TZSP]] = 1, 2, 3
+# What to keep of a flow beside its record: VLAN and tunnel of its first packet.
+RECORD = np.dtype([("begun", "?"), ("vlan_id", "u2"), ("tunnel_id", "u1")])
 _INTEGER, _REAL, _TEXT = pa.int64(), pa.float64(), pa.string()
 _WAY = {
     "bidirectional": "both ways",
@@ -41,7 +45,7 @@ def _columns(settings: FlowSettings) -> tuple[Column, ...]:
         return Column(name, kind, group, unit, meaning, PUBLISHED)
 
     columns = [
-        column("id", _INTEGER, "time", "", "Running number of the row in the export, from 0"),
+        column("id", _INTEGER, "time", "", "Running number of the row in its capture, from 0"),
         column(
             "expiration_id",
             _INTEGER,
@@ -61,6 +65,13 @@ def _columns(settings: FlowSettings) -> tuple[Column, ...]:
         column("protocol", pa.uint8(), "protocol", "", "IP protocol number"),
         column("ip_version", pa.uint8(), "protocol", "", "4 or 6"),
         column("vlan_id", pa.uint16(), "addresses", "", "Innermost VLAN of the first packet, or 0"),
+        column(
+            "tunnel_id",
+            pa.uint8(),
+            "addresses",
+            "",
+            "Outermost tunnel of the first packet: 1 GTP-U, 2 CAPWAP, 3 TZSP, 0 none or another",
+        ),
     ]
     for way in WAYS:
         of = _WAY[way]
@@ -106,7 +117,9 @@ class _Nfstream:
         places = self._open.places(update.number[runs.starts])
         new = ~self._open.records["begun"][places]
         self._open.records["begun"][places] = True
-        self._open.records["vlan_id"][places[new]] = vlan_ids(batch, runs.rows[runs.starts[new]])
+        first = runs.rows[runs.starts[new]]
+        self._open.records["vlan_id"][places[new]] = vlan_ids(batch, first)
+        self._open.records["tunnel_id"][places[new]] = TUNNEL_IDS[batch.tunnel[first]]
         return self._rows(update.ended, end_reasons(batch, update, self._settings))
 
     def end(self, flows: np.ndarray) -> pa.Table:
@@ -119,7 +132,7 @@ class _Nfstream:
             values[name] = flows[name]
         values["id"] = np.arange(self._written, self._written + len(flows))
         values["expiration_id"] = reasons == ACTIVE
-        values["vlan_id"] = kept["vlan_id"]
+        values["vlan_id"], values["tunnel_id"] = kept["vlan_id"], kept["tunnel_id"]
         for end in ("src", "dst"):
             macs = mac_texts(flows[f"{end}_mac"])
             values[f"{end}_ip"] = address_texts(flows[f"{end}_ip"])
@@ -163,8 +176,10 @@ NFSTREAM = Profile(
     notes="""\
 Columns, order and values of NFStream 6 with `statistical_analysis=True`, `n_dissections=0` and its
 default `accounting_mode=0`. Not here: what its dissection says (`application_name`...), the system
-columns, `tunnel_id` and the `splt_*` lists. Where a flow has fewer packets than a statistic takes,
-that statistic is 0.
+columns, and the lists `splt_direction`, `splt_ps` and `splt_piat_ms`, which NFStream writes only
+with `splt_analysis`: the rows that netloop trains on say the same of a flow's first packets. Where
+a flow has fewer packets than a statistic takes, that statistic is 0. `tunnel_id` has NFStream's
+codes; of the other tunnels that are opened here, NFStream knows nothing.
 
 ## Against NFStream itself
 
@@ -190,8 +205,8 @@ flows; here they are one | `syslog.pcap` |
 | Teredo | It leaves IPv6 in UDP alone; here the inner packet counts | `teredo.pcap` |
 | FabricPath | It takes what follows Cisco's FabricPath tag (0x8903) for an IP header; here the \
 frame within is read | `ajp.pcap` |
-| CAPWAP | It reads the 802.11 frames in CAPWAP, some of them at a wrong offset; here CAPWAP is \
-UDP | `capwap.pcap` |
+| CAPWAP | It reads every 802.11 frame in CAPWAP as IP, also those that hold none; here such \
+frames count to the flow of CAPWAP itself | `capwap.pcap` |
 | link type | It knows no PPI (192), which is read here | `someip_sd_sample.pcap` |""",
     columns=_columns,
     open=_Nfstream,
