@@ -24,7 +24,7 @@ from agents.terminal.options import (
 )
 
 app = typer.Typer(
-    help="Look at data, clean it, split it, audit it, write it for other tools.",
+    help="Look at data, split it, audit it, clean it, export it.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
