@@ -165,7 +165,7 @@ PROPOSE_FILTERS = ToolSpec(
     estimate=_estimate_propose,
     needs=("rows",),
     makes=("filter_examples",),
-    version=2,
+    version=3,
 )
 CLEAN_ROWS = ToolSpec(
     name="clean_rows",
@@ -176,5 +176,5 @@ CLEAN_ROWS = ToolSpec(
     estimate=_estimate_clean,
     needs=("rows",),
     makes=("clean_rows", "quarantine"),
-    version=2,
+    version=3,
 )

@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from pipelines.cleaning.kinds import FilterParams, Finding, Flags, Kind, Pool
 from pipelines.cleaning.near_duplicates import near_duplicates
-from pipelines.datasets.fields import is_captured
+from pipelines.datasets.fields import feature_columns, is_captured
 from pipelines.datasets.keys import (
     Codes,
     array_codes,
@@ -14,6 +14,7 @@ from pipelines.datasets.keys import (
     matrix_codes,
     numbers,
     payload_codes,
+    record_hash,
     text_codes,
 )
 
@@ -21,9 +22,13 @@ QUICK_ROWS = 50_000
 
 
 def feature_codes(rows: pa.Table) -> Codes:
-    """Codes of what a row is without its identifiers: its record, or its first packets."""
+    """Codes of what a row is without its identifiers: its features, or its first packets.
+
+    A table's ``flow`` is not asked: where it holds connections, it is one for many packets.
+    """
     if not is_captured(rows.schema):
-        return array_codes(numbers(rows, "flow"))
+        names = feature_columns(rows.schema)
+        return array_codes(record_hash({name: rows[name] for name in names}))
     return combine(
         payload_codes(rows),
         matrix_codes(matrix(rows, "packet_length")),

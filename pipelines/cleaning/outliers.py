@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.cleaning.rules import numeric
 from pipelines.datasets.fields import DEFAULT_MASKS, feature_columns
 from pipelines.datasets.keys import text_codes
 
@@ -42,7 +43,7 @@ def scales(rows: pa.Table) -> tuple[list[str], npt.NDArray[np.float64]]:
     for name in feature_columns(rows.schema, DEFAULT_MASKS):
         kind = rows.schema.field(name).type
         if pa.types.is_floating(kind) or pa.types.is_integer(kind):
-            values = rows[name].cast(pa.float64()).to_numpy()
+            values = numeric(rows, name)
             names.append(name)
             columns.append(np.sign(values) * np.log1p(np.abs(values)))
     return names, np.stack(columns, axis=1) if columns else np.zeros((rows.num_rows, 0))

@@ -32,7 +32,8 @@ def numeric(rows: pa.Table, name: str) -> np.ndarray:
     kind = column.type
     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         return np.full(rows.num_rows, np.nan)
-    return np.asarray(column.cast(pa.float64()).to_numpy())
+    # moments in nanoseconds need more digits than a float64 has: near enough for a rule
+    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy())
 
 
 def texts(rows: pa.Table, name: str) -> np.ndarray:

@@ -21,8 +21,8 @@ COUNTED = frozenset(
         *("tcprtt", "synack", "ackdat", "sjit", "djit", "sinpkt", "dinpkt", "num", "min", "max"),
     )
 )
-# Where -1 says "none": CICFlowMeter's first windows.
-MINUS_ONE = re.compile(r"init_?win", re.IGNORECASE)
+# Where -1 says "none": CICFlowMeter's first windows; and -2 too: tshark's scale of a window.
+NONE = re.compile(r"init_?win|window_size_scalefactor", re.IGNORECASE)
 NEARLY_ALL = 0.99
 TRIAD = {"min": "min", "mean": "mean", "avg": "mean", "average": "mean", "max": "max"}
 FEWEST_NUMBERS = 8
@@ -76,7 +76,7 @@ def triads(names: list[str]) -> list[tuple[str, str, str]]:
 def _negative(name: str) -> Callable[[pa.Table], Flags]:
     def broken(rows: pa.Table) -> Flags:
         values = numeric(rows, name)
-        none = bool(MINUS_ONE.search(name)) & (values == -1)
+        none = bool(NONE.search(name)) & np.isin(values, (-1, -2))
         return np.asarray((values < 0) & ~none)
 
     return broken

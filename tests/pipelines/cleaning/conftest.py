@@ -15,10 +15,16 @@ YEAR_2020_NS = 1_577_836_800_000_000_000
 
 
 def bookkeeping(labels: Sequence[str], flow: Sequence[int], **more: Any) -> pa.Table:
-    """Rows of a label, a capture and a flow; ``more`` as numbers."""
-    columns = {"label": labels, "capture": ["c"] * len(labels), "flow": flow, **more}
-    kinds = {"label": pa.string(), "capture": pa.string()}
-    return pa.table({name: pa.array(v, kinds.get(name, pa.int64())) for name, v in columns.items()})
+    """Records of a table whose only feature, ``value``, is the number of the flow."""
+    columns = {
+        field("label", pa.string(), LABEL): labels,
+        field("capture", pa.string(), SPLIT): more.pop("capture", ["c"] * len(labels)),
+        field("flow", pa.int64(), SPLIT): flow,
+        field("value", pa.float64(), COLUMN): flow,
+        **{field(name, pa.int64(), "time"): values for name, values in more.items()},
+    }
+    arrays = [pa.array(values, declared.type) for declared, values in columns.items()]
+    return pa.Table.from_arrays(arrays, schema=pa.schema(list(columns)))
 
 
 def table(labels: Sequence[str], **columns: Sequence[Any]) -> pa.Table:
@@ -72,7 +78,7 @@ def zeros(kind: pa.DataType, count: int) -> pa.Array:
     return pa.array(np.zeros(count), kind)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_rows() -> Callable[..., pa.Table]:
     return bookkeeping
 

@@ -15,6 +15,7 @@ from pipelines.cleaning.filters import (
 from pipelines.cleaning.kinds import Pool
 from pipelines.cleaning.quarantine import DETAIL, PLACE, REASON, SCORE, restore
 from pipelines.cleaning.registry import KINDS
+from pipelines.datasets.fields import SPLIT, field
 from pipelines.errors import InputError
 
 
@@ -52,6 +53,22 @@ def test_duplicates_keep_the_first_of_a_class(make_rows) -> None:
     rows = make_rows(list("aaab"), [5, 5, 6, 5])
     assert places(rows, "exact_duplicates") == [1]
     assert by_name(rows)["exact_duplicates"].recommended
+
+
+def test_packets_of_one_connection_are_no_duplicates(make_table) -> None:
+    """A table's ``flow`` is what a split keeps together, not what a row is."""
+    rows = make_table(["a"] * 3, size=[60.0, 1500.0, 60.0])
+    place = rows.schema.get_field_index("flow")
+    rows = rows.set_column(place, rows.schema.field(place), pa.array([7, 7, 7]))
+    assert places(rows, "exact_duplicates") == [2]
+
+
+def test_duplicates_do_not_look_at_identifiers(make_table) -> None:
+    rows = make_table(["a"] * 2, size=[60.0, 60.0], client=["10.0.0.1", "10.0.0.2"])
+    hidden = field("client", pa.string(), "addresses")
+    place = rows.schema.get_field_index("client")
+    assert places(rows, "exact_duplicates") == []
+    assert places(rows.set_column(place, hidden, rows["client"]), "exact_duplicates") == [1]
 
 
 def test_duplicate_flows_need_equal_payload_lengths_and_flags(make_flows) -> None:
@@ -183,15 +200,9 @@ TABLE_FILTERS = [
 
 @settings(deadline=None, max_examples=60)
 @given(ROWS, st.permutations(TABLE_FILTERS))
-def test_rows_are_kept_or_quarantined_never_both_never_lost(pairs, filters) -> None:
-    rows = pa.table(
-        {
-            "label": pa.array([label for label, _ in pairs]),
-            "capture": pa.array(["t"] * len(pairs)),
-            "flow": pa.array([flow for _, flow in pairs]),
-            "place": pa.array(range(len(pairs))),
-        }
-    )
+def test_rows_are_kept_or_quarantined_never_both_never_lost(make_rows, pairs, filters) -> None:
+    rows = make_rows([label for label, _ in pairs], [flow for _, flow in pairs])
+    rows = rows.append_column(field("place", pa.int64(), SPLIT), pa.array(range(len(pairs))))
     kept, quarantine = apply_filters(Pool(rows), filters)
     assert sorted(kept["place"].to_pylist() + quarantine["place"].to_pylist()) == list(
         range(len(pairs))

@@ -10,6 +10,7 @@ from pipelines.cleaning.filters import choose, find
 from pipelines.cleaning.kinds import Pool
 from pipelines.cleaning.outliers import distances, modified_z
 from pipelines.cleaning.plausibility import score_plausibility
+from pipelines.datasets.fields import field
 
 
 def test_the_distance_is_the_modified_z_score() -> None:
@@ -75,6 +76,14 @@ def test_the_filter_takes_what_is_below_its_limit(make_table) -> None:
     found = find(pool, choose(pool, "implausible_rows", {}))
     assert list(found.details or ()) == ["bytes is negative", "bytes is missing or infinite"]
     assert found.scores is not None and found.scores.tolist() == [0, 0.25]
+
+
+def test_moments_in_nanoseconds_are_judged_too(make_table) -> None:
+    """They have more digits than a float64."""
+    moments = pa.array([1_736_494_406_435_065_001, 1_736_494_406_435_065_003])
+    declared = field("first_seen_ns", pa.int64(), "time")
+    rows = make_table(["a"] * 2, bytes=[1.0, -1.0]).append_column(declared, moments)
+    assert score_plausibility(rows)["score"].to_pylist() == [1, 0]
 
 
 def test_tables_of_text_alone_are_plausible(make_table) -> None:

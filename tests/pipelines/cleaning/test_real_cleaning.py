@@ -81,6 +81,15 @@ def test_the_cic_tool_wrote_gaps_that_are_longer_than_flows(data: Path) -> None:
     assert 20 < sum(reason.endswith("is longer than the flow") for reason in worst) < 100
 
 
+@pytest.mark.parametrize("name", ["iot23", "ctu_sme11_zeek_labeled", "trafficllm_format"])
+def test_tables_with_times_can_be_cleaned(data: Path, name: str) -> None:
+    rows = load_source(data / name).rows
+    found = proposals(Pool(rows))
+    assert (score_plausibility(rows)["score"].to_numpy() > 0).all(), "-1 is no contradiction"
+    parts = apply_filters(Pool(rows), list(found.values()))
+    assert restore(*parts).equals(rows)
+
+
 def test_ustc_replays_and_broken_captures(data: Path) -> None:
     loaded = load_source(data / "ustc_tfc2016" / "sessions", "file")
     health = [record.to_json() for record in loaded.health]

@@ -70,6 +70,8 @@ def test_a_planted_value_is_told_by_the_name_of_its_column(
     ("column", "usual", "odd"),
     [
         ("Init_Win_bytes_forward", 8192.0, -1.0),  # no window was seen
+        ("tcp_window_size_scalefactor", 128.0, -1.0),  # tshark: unknown
+        ("tcp_window_size_scalefactor", 128.0, -2.0),  # tshark: not used
         ("temperature", 5.0, -5.0),
         ("packet_rate", 5000.0, 0.5),  # a rate a second is no share
         ("service", "http", "unheard of"),
