@@ -34,7 +34,7 @@ class ExportParams(Params):
 
 def _export(params: ExportParams, context: ToolContext) -> ToolResult:
     from pipelines.profiles.writers import TextFile
-    from pipelines.store.files import atomic_file
+    from pipelines.store.files import ORDINARY, atomic_file
 
     if params.out is None:
         if params.format == "parquet":
@@ -46,7 +46,7 @@ def _export(params: ExportParams, context: ToolContext) -> ToolResult:
         if out.exists():
             raise InputError(f"{out} is there already.", "Name a file that does not exist yet.")
         try:
-            with atomic_file(out) as file:
+            with atomic_file(out, mode=ORDINARY) as file:
                 done = _write(params, file, context)
         except OSError as error:
             raise InputError(

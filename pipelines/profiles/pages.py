@@ -6,7 +6,7 @@ from pathlib import Path
 from pipelines.capture.settings import FlowSettings
 from pipelines.profiles.profile import Column, Profile
 from pipelines.profiles.registry import PROFILES
-from pipelines.store.files import write_atomic
+from pipelines.store.files import ORDINARY, write_atomic
 
 BIT = re.compile(r"_(\d+)$")
 
@@ -49,4 +49,4 @@ def _spans(columns: tuple[Column, ...]) -> list[tuple[str, Column]]:
 def write_pages(folder: Path) -> None:
     """Write the page of every profile anew."""
     for profile in PROFILES.values():
-        write_atomic(folder / f"{profile.name}.md", page(profile))
+        write_atomic(folder / f"{profile.name}.md", page(profile), mode=ORDINARY)

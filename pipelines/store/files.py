@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,30 +11,35 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 PIECE = 1 << 20
+# Who may read a new file: its owner, or whoever the umask lets, where a person asked for the file.
+PRIVATE, ORDINARY = 0o600, 0o666
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[BinaryIO]:
+def atomic_file(path: Path, *, mode: int = PRIVATE) -> Iterator[BinaryIO]:
     """A new file to write to, which takes its name when the block ends and is gone if it fails.
 
-    A reader sees the old file or the new one, never a part. Raises OSError if the folder cannot be
+    A reader sees the old file or the new one, never a part. ``mode`` says who may read it,
+    ``PRIVATE`` or ``ORDINARY``, less what the umask forbids. Raises OSError if the folder cannot be
     written.
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    handle = os.open(temporary, NEW_FILE, mode)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
-def write_atomic(path: Path, data: bytes | str) -> None:
+def write_atomic(path: Path, data: bytes | str, *, mode: int = PRIVATE) -> None:
     """Write ``data`` as ``atomic_file`` does."""
-    with atomic_file(path) as file:
+    with atomic_file(path, mode=mode) as file:
         file.write(data.encode() if isinstance(data, str) else data)
 
 

@@ -241,3 +241,12 @@ def test_no_name_of_a_capture_commands_a_terminal(export, tmp_path: Path) -> Non
     assert rb"\x1b]0;owned\x07\u202e.pcap" in shown
     assert b"\x1b" not in shown
     assert "\x1b]0;owned\x07" in export("many").stdout
+
+
+def test_a_file_is_readable_as_the_umask_says(export, tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        assert export("one.pcap", "--out", "flows.csv").returncode == 0
+    finally:
+        os.umask(before)
+    assert (tmp_path / "flows.csv").stat().st_mode & 0o777 == 0o640

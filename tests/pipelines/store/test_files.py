@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.store.files import (
+    ORDINARY,
     PIECE,
+    PRIVATE,
     atomic_file,
     canonical_json,
     hash_file,
@@ -176,3 +178,30 @@ def test_a_streamed_file_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
         raise RuntimeError
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("umask", "mode", "expected"),
+    [
+        (0o022, PRIVATE, 0o600),
+        (0o000, PRIVATE, 0o600),
+        (0o022, ORDINARY, 0o644),
+        (0o002, ORDINARY, 0o664),
+        (0o077, ORDINARY, 0o600),
+    ],
+)
+def test_who_may_read_a_file(tmp_path: Path, umask: int, mode: int, expected: int) -> None:
+    before = os.umask(umask)
+    try:
+        with atomic_file(tmp_path / "file", mode=mode) as file:
+            assert os.fstat(file.fileno()).st_mode & 0o777 == expected
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == expected
+
+
+def test_artefacts_are_private_unless_said(tmp_path: Path) -> None:
+    write_atomic(tmp_path / "artefact", "x")
+    write_atomic(tmp_path / "export", "x", mode=ORDINARY)
+    assert (tmp_path / "artefact").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "export").stat().st_mode & 0o400
