@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 from collections.abc import Callable, Iterator
 
 import pyarrow as pa
@@ -59,15 +60,16 @@ def first_rows(text: str, delimiter: str = ",") -> tuple[list[tuple[str, ...]], 
             if len(rows) > SAMPLE_ROWS:
                 break
     except csv.Error:
-        return [], 0
+        pass  # a cell longer than any field is; whoever reads the file says so
     return (rows[:-1] if len(rows) > 2 else rows), lines
 
 
 def sample_delimited(file: TableFile) -> pa.Table:
     """The first rows of a file as texts under their safe names, without those of another width."""
     head = read_head(file.path)
-    lines = head.text.splitlines(keepends=True) if head else []
-    text = "".join(lines[file.header_lines :])
+    # lines as csv.reader counts them, which ends none at a form feed
+    lines = io.StringIO(head.text if head else "", newline="")
+    text = "".join(itertools.islice(lines, file.header_lines, None))
     rows = [row for row in first_rows(text, file.delimiter)[0] if len(row) == len(file.header)]
     rows = [row for row in rows if not (file.comment and row[0].startswith(file.comment))]
     columns = [

@@ -244,8 +244,8 @@ def named_captures(labels: Path, root: Path, captures: list[str]) -> dict[str, n
 
 
 def text_column(rows: pa.Table, name: str) -> pa.ChunkedArray:
-    """A column without blanks around its texts."""
-    return pc.utf8_trim_whitespace(rows[name])
+    """A column without blanks around its texts; what a JSON object lacks is blank."""
+    return pc.fill_null(pc.utf8_trim_whitespace(rows[name]), "")
 
 
 def label_keys(
@@ -287,7 +287,7 @@ def each(
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
     """``convert`` of every text, and whether it gave something; ``missing`` where it gave None."""
     distinct = pc.unique(column)
-    found = [convert(text or "") for text in distinct.to_pylist()]
+    found = [convert(text) for text in distinct.to_pylist()]
     place = pc.index_in(column, distinct).to_numpy()
     known = np.array([value is not None for value in found], bool)
     values = np.array([missing if value is None else value for value in found])

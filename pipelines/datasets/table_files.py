@@ -172,6 +172,8 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except (OSError, EOFError, UnicodeError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "straddling" in reason:  # Arrow's words for a row that no block holds
+            reason = "a row is longer than 4 MiB, or a quote is never closed"
         raise InputError(
             f"{path} cannot be read as a table: {reason}.", "Check the file, or export it again."
         ) from error

@@ -115,10 +115,14 @@ def labelled_blocks(
 ) -> Iterator[pa.Table]:
     """Blocks of texts with ``OWN`` columns, without rows that have no class or do not match."""
     dropped = missing = unmatched = 0
+    needed = {roles.label, roles.moment, roles.host, roles.site} - {None}
+    needed |= {find_column(wanted, source) for wanted in columns.where}
     for done, file in enumerate(source.files):
         progress("reading tables", done, len(source.files), "files")
         for block, lost in source.loader.blocks(file, warnings):
             dropped += lost
+            for name in needed.difference(block.column_names):  # JSON: no object here has it
+                block = block.append_column(name, pa.repeat(pa.scalar(""), block.num_rows))
             matching = where(block, source, columns)
             unmatched += block.num_rows - matching.num_rows
             owned = with_own_columns(matching, source.relative(file), roles, columns, source)

@@ -113,21 +113,23 @@ def mend_tor(table: pa.Table) -> pa.Table:
 def day_first(column: pa.ChunkedArray, name: str) -> pa.Array:
     """Times as nanoseconds since 1970 as if the laboratory's clock were UTC.
 
-    Day before month, seconds may be absent, and where neither AM nor PM is said, an hour before
-    eight is one of the afternoon: all flows were recorded in working hours. Other writings are
-    read as in any table. Raises InputError for what is no time.
+    Day before month, seconds may be absent, and where neither AM nor PM is said and no hour is past
+    twelve, an hour before eight is one of the afternoon: all flows were recorded in working hours.
+    Other writings are read as in any table. Raises InputError for what is no time.
     """
     text = pc.utf8_trim_whitespace(column)
     distinct = pc.unique(text).to_pylist()
     if not any("/" in value for value in distinct):
         return nanoseconds(text, name)
-    moments = [moment(value) for value in distinct]
+    found = [DAY_FIRST.fullmatch(value) for value in distinct]
+    by_twelve = all(match is None or int(match["hour"]) <= 12 for match in found)
+    moments = [moment(value, by_twelve) for value in distinct]
     places = pc.index_in(text, pa.array(distinct)).combine_chunks()
     return pc.take(pa.array(moments, pa.int64()), places)
 
 
-def moment(text: str) -> int:
-    """One day-first time in nanoseconds."""
+def moment(text: str, by_twelve: bool = True) -> int:
+    """One day-first time in nanoseconds, by a clock of twelve hours or of 24."""
     found = DAY_FIRST.fullmatch(text)
     if not found:
         raise InputError(f"{text[:40]!r} is no time.", "Mend the column Timestamp, or drop it.")
@@ -135,7 +137,7 @@ def moment(text: str) -> int:
     hour, half = int(found["hour"]), (found["half"] or "").lower()
     if half:
         hour = hour % 12 + (12 if half == "p" else 0)
-    elif hour < FIRST_HOUR:
+    elif by_twelve and hour < FIRST_HOUR:
         hour += 12
     try:
         day = np.datetime64(f"{part['year']:04}-{part['month']:02}-{part['day']:02}", "D")
@@ -162,8 +164,8 @@ CIC_FLOWS = Loader(
         "Fwd Header Length stands twice; the second is dropped.",
         "Flow Bytes/s and Flow Packets/s are NaN or Infinity for flows of no duration: missing.",
         "The dash in 'Web Attack - XSS' is in another encoding; it becomes a plain one.",
-        "Times are day-first, partly without seconds and without AM or PM: hours before eight are "
-        "taken for the afternoon.",
+        "Times are day-first, partly without seconds and without AM or PM: where no hour is past "
+        "twelve, those before eight are taken for the afternoon.",
         "CSE-CIC-IDS2018 repeats its header among the rows; CIC-IDS2017 has empty rows: left out.",
         "Flow ID, addresses, ports, Timestamp, Inbound and SimillarHTTP are masked or bookkeeping.",
         "Known errors of flow building and labelling in CIC-IDS2017 (Engelen et al. 2021) stay.",

@@ -114,6 +114,34 @@ def test_blank_lines_before_the_header_and_line_ends_in_it(tmp_path: Path) -> No
     assert rows["x_y"].to_pylist() == [1, 2]
 
 
+def test_a_form_feed_in_a_header_ends_no_line(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", "\x0csize,note\x0c,label\n1,2,good\n3,4,bad\n")
+    assert [column.kind for column in describe_source(path).columns][:2] == ["number", "number"]
+
+
+@pytest.mark.parametrize("rows_before", [0, 30])
+def test_a_row_that_no_block_holds_is_named(tmp_path: Path, rows_before: int) -> None:
+    text = "size,note,label\n" + "1,x,good\n" * rows_before + f'2,"{"x" * 10_000_000}",bad\n'
+    with pytest.raises(InputError, match="longer than 4 MiB"):
+        load(tmp_path, text)
+
+
+def test_json_objects_may_lack_the_class_for_thousands_of_lines(tmp_path: Path) -> None:
+    """A whole block of them has no such column, and the next one has a column more."""
+    ends = '"id.orig_h":"10.0.0.1","id.resp_h":"10.0.0.2","id.orig_p":1,"id.resp_p":80'
+    bare = f'{{"ts":1600000000.5,{ends},"conn_state":"SF"}}\n'
+    more = f'{{"ts":1600000000.5,{ends},"conn_state":"S0","label":"bad","service":"http"}}\n'
+    good = f'{{"ts":1600000000.5,{ends},"conn_state":"SF","label":"good"}}\n'
+    path = write(tmp_path / "conn.json", good * 10_000 + bare * 10_000 + more * 2)
+    loaded = load_source(path)
+    assert loaded.rows["label"].value_counts().to_pylist() == [
+        {"values": "Good", "counts": 10_000},
+        {"values": "Bad", "counts": 2},
+    ]
+    assert any("10,000 rows were left out, without a class" in text for text in loaded.warnings)
+    assert loaded.rows["service"].to_pylist()[-1] == "http"
+
+
 def test_windows_line_ends(tmp_path: Path) -> None:
     assert load(tmp_path, PLAIN.replace("\n", "\r\n")).rows["label"].to_pylist()[-1] == "good"
 

@@ -166,6 +166,14 @@ def test_what_is_no_day_first_time(text: str) -> None:
         moment(text)
 
 
+def test_a_clock_that_passes_twelve_has_24_hours() -> None:
+    """Nights are nights then: labels of one's own flows are read by the same rule."""
+    times = pa.chunked_array([["1/1/1970 03:00", "1/1/1970 12:00"]])
+    assert day_first(times, "t").to_pylist() == [15 * HOUR_NS, 12 * HOUR_NS]
+    times = pa.chunked_array([["1/1/1970 03:00", "1/1/1970 13:00"]])
+    assert day_first(times, "t").to_pylist() == [3 * HOUR_NS, 13 * HOUR_NS]
+
+
 def test_noon_and_midnight() -> None:
     assert moment("1/1/1970 12:00 AM") == 0
     assert moment("1/1/1970 12:00 PM") == 12 * HOUR_NS == moment("01/01/1970 12:00:00")
