@@ -4,6 +4,7 @@ import gzip
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from pipelines.datasets.description import ColumnMap, LoadedSource
@@ -177,7 +178,6 @@ def test_a_clock_that_passes_twelve_has_24_hours() -> None:
 def test_noon_and_midnight() -> None:
     assert moment("1/1/1970 12:00 AM") == 0
     assert moment("1/1/1970 12:00 PM") == 12 * HOUR_NS == moment("01/01/1970 12:00:00")
-    assert day_first.__doc__
 
 
 ZEEK = """#separator \\x09
