@@ -49,9 +49,15 @@ def cic_columns(settings: FlowSettings) -> tuple[Column, ...]:
     """All columns, in CICFlowMeter's order."""
 
     def column(
-        name: str, kind: Any, group: str, unit: str, meaning: str, source: str = PUBLISHED
+        name: str,
+        kind: Any,
+        group: str,
+        unit: str,
+        meaning: str,
+        source: str = PUBLISHED,
+        also: tuple[str, ...] = (),
     ) -> Column:
-        return Column(name, kind, group, unit, meaning, source)
+        return Column(name, kind, group, unit, meaning, source, also)
 
     def spread(name: str, order: str, group: str, unit: str, what: str) -> list[Column]:
         return [
@@ -61,7 +67,14 @@ def cic_columns(settings: FlowSettings) -> tuple[Column, ...]:
 
     both = (("Fwd", "forward", "the source"), ("Bwd", "backward", "the destination"))
     return (
-        column("Flow ID", _TEXT, "addresses", "", "Addresses, ports and protocol with hyphens"),
+        column(
+            "Flow ID",
+            _TEXT,
+            "addresses",
+            "",
+            "Addresses, ports and protocol with hyphens",
+            also=("ports", "protocol"),
+        ),
         column("Src IP", _TEXT, "addresses", "", "Address that sent the first packet"),
         column("Src Port", pa.uint16(), "ports", "", "Its port, 0 if none"),
         column("Dst IP", _TEXT, "addresses", "", "Address of the other side"),
@@ -91,6 +104,7 @@ def cic_columns(settings: FlowSettings) -> tuple[Column, ...]:
             "bytes/s",
             "Empty where the duration is 0",
             "(payload both ways) / duration",
+            ("gaps",),
         ),
         column(
             "Flow Packets/s",
@@ -99,6 +113,7 @@ def cic_columns(settings: FlowSettings) -> tuple[Column, ...]:
             "1/s",
             "Empty where the duration is 0",
             "packets / duration",
+            ("gaps",),
         ),
         *spread("Flow IAT", "Mean Std Max Min", "gaps", "µs", "time between packets, 0 if none"),
         *(
@@ -135,6 +150,7 @@ def cic_columns(settings: FlowSettings) -> tuple[Column, ...]:
                 "1/s",
                 "Empty where the duration is 0",
                 f"packets {word} / duration of the flow",
+                ("gaps",),
             )
             for way, word, _ in both
         ),
@@ -198,6 +214,7 @@ def cic_columns(settings: FlowSettings) -> tuple[Column, ...]:
                     "bytes/s",
                     "Rate within bulks",
                     f"payload in bulks {word} / their time, 0 without",
+                    ("gaps",),
                 ),
             )
         ),

@@ -20,7 +20,7 @@ from pipelines.datasets.captures import CaptureSource
 from pipelines.datasets.labels import BY_FLOW, assign_labels
 from pipelines.errors import InputError
 from pipelines.operate.detect import captures_at
-from pipelines.profiles.profile import Format, Profile
+from pipelines.profiles.profile import Column, Format, Profile, schema_of
 from pipelines.profiles.writers import open_writer
 from pipelines.progress import Progress, silent
 
@@ -95,7 +95,8 @@ def export_source(
     it ends or ``stop()`` is true. The files of a rotating capture are one capture, named after its
     first file, if they are of one class. Behind the profile's columns stands ``capture`` if there
     are several, and the class if ``label`` says where it comes from (file, folder or a labels.csv;
-    captures without one are left out). Columns of the field groups in ``masks`` are left out.
+    captures without one are left out). Columns that tell of a field group in ``masks`` are left
+    out.
 
     Raises InputError if there is no capture, or if ``label`` does not fit them.
     """
@@ -105,9 +106,10 @@ def export_source(
             captures = [_stream(opened.enter_context(open_stream(source, stop)), label)]
         else:
             captures = _captures(source, label, done)
-        schema = _schema(profile, settings, masks, len(captures) > 1, label is not None)
+        columns = [c for c in profile.columns(settings) if not set(c.groups) & set(masks)]
+        done.identifies = any(set(c.groups) & set(fields.DEFAULT_MASKS) for c in columns)
+        schema = _schema(profile, columns, len(captures) > 1, label is not None)
         done.columns = len(schema)
-        done.identifies = any(fields.group_of(column) in fields.DEFAULT_MASKS for column in schema)
         writer = open_writer(kind, profile.name, schema, file)
         several, refused = len(captures) > 1, []
         for count, capture in enumerate(captures, 1):
@@ -172,14 +174,12 @@ def _labels(captures: CaptureSource, label: str | None, done: Export) -> dict[st
     return labels
 
 
-def _schema(
-    profile: Profile, settings: FlowSettings, masks: Sequence[str], several: bool, labelled: bool
-) -> pa.Schema:
-    shown = [c for c in profile.schema(settings) if fields.group_of(c) not in masks]
-    if not shown:
+def _schema(profile: Profile, columns: list[Column], several: bool, labelled: bool) -> pa.Schema:
+    if not columns:
         raise InputError(
             f"The masks leave no column of {profile.name}.", "Mask fewer field groups."
         )
+    shown = list(schema_of(columns))
     if several:
         shown.append(fields.field("capture", pa.string(), fields.SPLIT))
     if labelled:

@@ -24,15 +24,19 @@ MILLISECOND = 1_000_000
 
 
 def _columns(settings: FlowSettings) -> tuple[Column, ...]:
-    def element(number: int, name: str, kind: Any, group: str, unit: str, meaning: str) -> Column:
-        return Column(name, kind, group, unit, meaning, f"{REGISTRY}, element {number}")
+    def element(
+        number: int, name: str, kind: Any, group: str, unit: str, meaning: str, *also: str
+    ) -> Column:
+        return Column(name, kind, group, unit, meaning, f"{REGISTRY}, element {number}", also)
 
     def reverse(number: int, name: str, kind: Any, group: str, unit: str, meaning: str) -> Column:
         return Column(name, kind, group, unit, meaning, REVERSE.format(number))
 
     whole, byte, text = pa.uint64(), pa.uint8(), pa.string()
     return (
-        element(148, "flowId", whole, "addresses", "", "Hash of the 5-tuple, one for both ways"),
+        element(
+            148, "flowId", whole, "addresses", "", "Hash of the 5-tuple, one for both ways", "ports"
+        ),
         element(152, "flowStartMilliseconds", whole, "time", "ms", "First packet, since 1970"),
         element(153, "flowEndMilliseconds", whole, "time", "ms", "Last packet, since 1970"),
         element(162, "flowDurationMicroseconds", whole, "gaps", "µs", "Last packet less first"),

@@ -40,7 +40,7 @@ FIELDS = {
         ("cksum", 16, "checksums", "header checksum"),
         ("src", 32, "addresses", "source address"),
         ("dst", 32, "addresses", "destination address"),
-        ("opt", 320, "flags", "options, -1 behind the header's end"),
+        ("opt", 320, "addresses", "options, some of addresses, -1 behind the header's end"),
     ),
     "ipv6": (
         ("ver", 4, "protocol", "version"),

@@ -17,8 +17,13 @@ def page(profile: Profile) -> str:
     head = f"# {profile.title}\n\n"
     head += f"`netloop data export CAPTURE --profile {profile.name}`: one row a {profile.unit}, "
     head += f"{len(columns):,} columns.\n\n{profile.notes}\n\n## Columns\n\n"
-    head += "The field group is what `--masks` acts on.\n\n"
-    head += "| column | type | unit | field group | meaning | source |\n|---|---|---|---|---|---|\n"
+    head += (
+        "`--masks` leaves out every column of the field groups that it names; some tell of several."
+    )
+    head += "\n\n"
+    head += (
+        "| column | type | unit | field groups | meaning | source |\n|---|---|---|---|---|---|\n"
+    )
     return head + "".join(_row(*span) for span in _spans(columns))
 
 
@@ -27,7 +32,7 @@ def _row(name: str, column: Column) -> str:
         f"`{name}`",
         str(column.kind),
         column.unit,
-        column.group,
+        ", ".join(column.groups),
         column.meaning,
         column.source,
     )

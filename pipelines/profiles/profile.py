@@ -20,7 +20,8 @@ Format = Literal["csv", "parquet", "jsonl", "tsv"]
 class Column:
     """One column: its name and type, the field group that masks act on, and what it says.
 
-    ``source`` is a formula, or where the definition is published.
+    ``source`` is a formula, or where the definition is published. ``also`` are other field groups
+    that the column tells of: masking any of them leaves it out, too.
     """
 
     name: str
@@ -29,6 +30,12 @@ class Column:
     unit: str
     meaning: str
     source: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """All field groups that the column tells of."""
+        return (self.group, *self.also)
 
 
 class Exporter(Protocol):

@@ -16,8 +16,14 @@ from pipelines.profiles.zeek_conn import ZEEK_CONN
 PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
-        *(NFSTREAM, ZEEK_CONN, IPFIX, NPRINT, CIC, TRAFFIC_TEXT),
-        *(TRAFFICLLM_PACKETS, TRAFFICLLM_FLOWS),
+        NFSTREAM,
+        ZEEK_CONN,
+        IPFIX,
+        NPRINT,
+        CIC,
+        TRAFFIC_TEXT,
+        TRAFFICLLM_PACKETS,
+        TRAFFICLLM_FLOWS,
     )
 }
 

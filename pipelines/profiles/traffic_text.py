@@ -19,6 +19,7 @@ COLUMNS = (
         "",
         "Protocol, totals and first packets, without identifiers",
         "see above",
+        ("protocol", "counts", "sizes", "gaps", "flags"),
     ),
 )
 
@@ -57,7 +58,7 @@ bits of the byte from FIN on: `FSRPAUEC`), the time since the packet before (`u`
 micro-, milli- and whole seconds, two digits of it), and payload. A payload byte b is the Braille
 pattern U+2800 + b: there are 256 of them, each one column wide, and no other text holds any, so
 that payload cannot pass for words, nor a token made of it match in an instruction. Identifiers are
-always masked here.""",
+never in it. It is one column, so `--masks` cannot leave a part of it out.""",
     columns=_columns,
     open=_TrafficText,
 )

@@ -24,9 +24,13 @@ FLAGS = ("fin", "syn", "reset", "push", "ack", "urg", "ecn", "cwr")
 def _columns(settings: FlowSettings) -> tuple[Column, ...]:
     return (
         Column(
-            *("instruction", pa.string(), "payload", ""),
+            "instruction",
+            pa.string(),
+            "payload",
+            "",
             "The task, then the packet's fields behind <packet>:, without identifiers",
             SOURCE,
+            ("protocol", "sizes", "flags"),
         ),
     )
 

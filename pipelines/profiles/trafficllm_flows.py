@@ -26,9 +26,13 @@ MOST_LENGTH = 0xFFFF
 def _columns(settings: FlowSettings) -> tuple[Column, ...]:
     return (
         Column(
-            *("instruction", pa.string(), "payload", ""),
+            "instruction",
+            pa.string(),
+            "payload",
+            "",
             "The task, then the flow's first packets behind <packet>:, without identifiers",
             SOURCE,
+            ("protocol", "sizes", "flags"),
         ),
     )
 

@@ -39,7 +39,7 @@ class _Delimited:
 
     def write(self, rows: pa.Table) -> None:
         # Arrow 26 writes zeros for whatever stands behind an empty chunk.
-        whole = harmless(rows).combine_chunks()
+        whole = harmless(with_times(rows)).combine_chunks()
         pyarrow.csv.write_csv(whole, self._file, self._options)
 
     def close(self) -> None:
@@ -53,9 +53,9 @@ class _JsonLines:
         self._file = file
 
     def write(self, rows: pa.Table) -> None:
-        for row in rows.to_pylist():
+        for row in with_times(rows).to_pylist():
             known = {name: value for name, value in row.items() if value is not None}
-            self._file.write(json.dumps(known, default=str).encode() + b"\n")
+            self._file.write(json.dumps(known).encode() + b"\n")
 
     def close(self) -> None:
         """Nothing belongs at the end."""
@@ -83,6 +83,15 @@ def open_writer(kind: Format, profile: str, schema: pa.Schema, file: BinaryIO) -
     if kind == "tsv" and profile == "zeek-conn":
         return ZeekLog(file, schema)
     return _Delimited(file, schema, "," if kind == "csv" else "\t")
+
+
+def with_times(rows: pa.Table) -> pa.Table:
+    """Rows whose times (UTC) are ISO 8601 texts: 2017-01-17T17:10:25.972667Z."""
+    for index, column in enumerate(rows.schema):
+        if pa.types.is_timestamp(column.type):
+            texts = pc.strftime(rows.column(index), "%Y-%m-%dT%H:%M:%SZ")
+            rows = rows.set_column(index, column.name, texts)
+    return rows
 
 
 def harmless(rows: pa.Table) -> pa.Table:

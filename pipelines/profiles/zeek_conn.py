@@ -39,12 +39,20 @@ _COUNT, _TEXT = pa.uint64(), pa.string()
 
 
 def _columns(settings: FlowSettings) -> tuple[Column, ...]:
-    def column(name: str, kind: Any, group: str, unit: str, meaning: str) -> Column:
-        return Column(name, kind, group, unit, meaning, PUBLISHED)
+    def column(name: str, kind: Any, group: str, unit: str, meaning: str, *also: str) -> Column:
+        return Column(name, kind, group, unit, meaning, PUBLISHED, also)
 
     return (
         column("ts", pa.float64(), "time", "s", "First packet, seconds since 1970"),
-        column("uid", _TEXT, "addresses", "", "C and 17 letters or digits, a hash of the flow"),
+        column(
+            "uid",
+            _TEXT,
+            "addresses",
+            "",
+            "C and 17 letters or digits, a hash of the flow",
+            "ports",
+            "time",
+        ),
         column("id.orig_h", _TEXT, "addresses", "", "Address that sent the first packet"),
         column("id.orig_p", pa.uint16(), "ports", "", "Its port; of ICMP the type"),
         column("id.resp_h", _TEXT, "addresses", "", "Address of the other side"),
@@ -75,6 +83,7 @@ def _columns(settings: FlowSettings) -> tuple[Column, ...]:
             "",
             "Community ID, version 1, seed 0",
             "https://github.com/corelight/community-id-spec",
+            ("ports",),
         ),
     )
 

@@ -72,6 +72,28 @@ def test_numbers_and_other_texts_stay():
     assert harmless(table).equals(table)
 
 
+def test_times_are_iso_8601_in_every_text():
+    moments = [0, 1484673025972667, -1, 9223372036854775]
+    times = pa.array([*moments, None], pa.timestamp("us", "UTC"))
+    spelled = [
+        "1970-01-01T00:00:00.000000Z",
+        "2017-01-17T17:10:25.972667Z",
+        "1969-12-31T23:59:59.999999Z",
+        "2262-04-11T23:47:16.854775Z",
+    ]
+    rows = pa.table({"Timestamp": times})
+    assert [json.loads(line) for line in written("jsonl", rows).splitlines()] == [
+        *({"Timestamp": text} for text in spelled),
+        {},
+    ]
+    assert written("csv", rows).decode().splitlines() == [
+        "Timestamp",
+        *(f'"{text}"' for text in spelled),
+        "",
+    ]
+    assert pq.read_table(io.BytesIO(written("parquet", rows))).equals(rows)
+
+
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r"), max_size=20)
 
 
