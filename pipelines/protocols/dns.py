@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pipelines.protocols.reader import NeedData, Reader
 
 HEADER_BYTES = 12
-LONGEST_NAME = 255
+LONGEST_NAME, LONGEST_LABEL, POINTER = 255, 63, 0xC0
 A, NS, CNAME, SOA, PTR, MX, TXT, AAAA, SRV, OPT = 1, 2, 5, 6, 12, 15, 16, 28, 33, 41
 # https://www.iana.org/assignments/dns-parameters
 TYPE_NAMES = {
@@ -111,7 +111,7 @@ def _read_records(data: bytes, message: DnsMessage, records: int) -> bool:
         if network & 0x7FFF not in (1, 3, 254, 255):
             return False
     for number in range(records):
-        if _name(reader) is None:
+        if not _skip_name(reader):
             return True
         kind, network, ttl = reader.number(2), reader.number(2), reader.number(4)
         content = reader.take(reader.number(2))
@@ -123,22 +123,30 @@ def _read_records(data: bytes, message: DnsMessage, records: int) -> bool:
 
 
 def _name(reader: Reader) -> bytes | None:
-    """A name with dots, compressed or not; None for a malformed one. Raises NeedData."""
+    """The name of a question with dots; None for a malformed one. Raises NeedData.
+
+    It is the first name of its message, so there is none that it could point to.
+    """
     labels: list[bytes] = []
-    place: Reader = reader
-    for _ in range(LONGEST_NAME):
-        length = place.number(1)
-        if length == 0:
-            return b".".join(labels)
-        if length >= 0xC0:
-            offset = (length & 0x3F) << 8 | place.number(1)
-            place = Reader(reader.data)
-            place.at = offset
-        elif length > 63:
+    begin = reader.at
+    while length := reader.number(1):
+        if length > LONGEST_LABEL or reader.at - begin + length + 1 > LONGEST_NAME:
             return None
-        else:
-            labels.append(place.take(length))
-    return None
+        labels.append(reader.take(length))
+    return b".".join(labels)
+
+
+def _skip_name(reader: Reader) -> bool:
+    """Step over the name of a record without following where it points, which may be a long chain;
+    False for a malformed one. Raises NeedData."""
+    while length := reader.number(1):
+        if length >= POINTER:
+            reader.number(1)
+            return True
+        if length > LONGEST_LABEL:
+            return False
+        reader.take(length)
+    return True
 
 
 def split_tcp(data: bytes) -> list[bytes]:

@@ -10,7 +10,15 @@ METHODS = (
 REQUEST = re.compile(rb"(" + METHODS + rb") ([^ \r\n]*)(?: HTTP/(\d\.\d))?")
 NEXT_REQUEST = re.compile(rb"(?m)^(?:" + METHODS + rb") [^ \r\n]+ HTTP/1\.\d\r?$")
 RESPONSE = re.compile(rb"HTTP/(\d\.\d) (\d{3})")
-HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*)")
+HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\n]*)")
+# Some clients and servers end lines without a carriage return (RFC 9112 section 2.2).
+LINE_END, BLANK_LINE, FOLD = (
+    re.compile(end) for end in (rb"\r?\n", rb"\r?\n\r?\n", rb"\r?\n[ \t]+")
+)
+# Scheme, perhaps, and authority of a URI that is or lies within a request target.
+AUTHORITY = re.compile(
+    r"(?:[A-Za-z][A-Za-z0-9+.-]{0,15})?(?::|%3A)(?:/|%2F){2}[^/?#&%]*", re.IGNORECASE
+)
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 MOST_HEADERS = 100
 
@@ -62,9 +70,13 @@ def count_requests(data: bytes) -> int:
 
 
 def _headers(data: bytes) -> list[tuple[str, bytes]]:
-    """Headers of a message up to the blank line; a last line without an end is left out."""
-    head, blank, _ = data.partition(b"\r\n\r\n")
-    lines = head.split(b"\r\n")[1 : MOST_HEADERS + 1]
+    """Headers of a message up to the blank line; a last line without an end is left out.
+
+    Lines that begin with a blank go on with the one before (RFC 9112 section 5.2).
+    """
+    blank = BLANK_LINE.search(data)
+    head = FOLD.sub(b" ", data[: blank.start()] if blank else data)
+    lines = LINE_END.split(head, MOST_HEADERS + 1)[1 : MOST_HEADERS + 1]
     if not blank and lines:
         lines.pop()
     matches = [HEADER.fullmatch(line) for line in lines]
@@ -73,7 +85,7 @@ def _headers(data: bytes) -> list[tuple[str, bytes]]:
 
 @dataclass(frozen=True)
 class Target:
-    """A request target without scheme and authority: path, keys of its query, what is in it."""
+    """A request target without any scheme and authority: path, keys of its query."""
 
     path: str
     query: str
@@ -92,14 +104,16 @@ class Target:
 
     @property
     def keys(self) -> list[str]:
-        """The keys of the query, in its order."""
-        return [part.partition("=")[0] for part in self.query.split("&") if part]
+        """The keys of the query, in its order; what no ``=`` follows may be a value, so none."""
+        found = [part.partition("=")[0] for part in self.query.split("&") if "=" in part]
+        return [AUTHORITY.sub("", key) for key in found]
 
 
 def split_target(target: bytes) -> Target:
-    """Path and query of a request target (RFC 9112 section 3.2), however it is written."""
-    text = target.decode("utf-8", "backslashreplace")
-    if "://" in text.partition("?")[0]:
-        text = "/" + text.partition("://")[2].partition("/")[2]
-    path, _, query = text.partition("?")
-    return Target(path, query.partition("#")[0])
+    """Path and query of a request target (RFC 9112 section 3.2), however it is written.
+
+    Hosts are taken out, also that of a URI within the path, as some proxies and redirects have it.
+    """
+    path, _, query = target.decode("utf-8", "backslashreplace").partition("?")
+    path = AUTHORITY.sub("", path)
+    return Target(path or "/", query.partition("#")[0])

@@ -81,6 +81,21 @@ def test_a_name_that_points_to_itself_ends() -> None:
     assert read_dns(header(0x0100, 1, 0, 0, 0) + b"\xc0\x0c" + b"\x00\x01\x00\x01") is None
 
 
+def test_records_that_point_along_a_chain_are_stepped_over() -> None:
+    """Names of records are not needed, and following them could take 2^14 steps a record."""
+    chain = b"".join(struct.pack("!H", 0xC000 | max(23, 21 + 2 * hop)) for hop in range(100))
+    first = record(b"\x00", 16, 9, chain)
+    rest = record(b"\xc0\xdd", 1, 5, bytes(4)) * 600
+    found = read_dns(header(0x8180, 0, 601, 0, 0) + first + rest)
+    assert [len(found.answers), found.answers[-1].kind] == [601, 1]
+
+
+@pytest.mark.parametrize("labels", [127, 128])
+def test_a_name_has_255_bytes_at_most(labels: int) -> None:
+    message = header(0x0100, 1, 0, 0, 0) + b"\x01a" * labels + b"\x00\x00\x01\x00\x01"
+    assert (read_dns(message) is not None) == (labels == 127)
+
+
 def test_a_stream_holds_messages_behind_their_lengths() -> None:
     stream = len(QUERY).to_bytes(2, "big") + QUERY + b"\x00\x40" + QUERY[:20]
     assert split_tcp(stream) == [QUERY, QUERY[:20]]

@@ -4,7 +4,7 @@ from math import log2
 
 import pytest
 
-from pipelines.protocols.http1 import read_request, read_response, split_target
+from pipelines.protocols.http1 import Target, read_request, read_response, split_target
 from pipelines.protocols.say_http import http_row
 
 REQUEST = (
@@ -87,6 +87,17 @@ def test_the_path_of_a_proxy_request_names_no_host() -> None:
     assert (found.path, found.query, found.keys) == ("/a/b.JPG", "x=1", ["x"])
     assert found.extension == "jpg"
     assert split_target(b"http://secret.example").path == "/"
+    assert split_target(b"http://secret.example?x=/1") == Target("/", "x=/1")
+
+
+def test_a_uri_within_the_path_or_a_key_names_no_host() -> None:
+    assert split_target(b"/go/http://secret.example/a").path == "/go//a"
+    assert split_target(b"/go/https%3a%2F%2fsecret.example%2Fa").path == "/go/%2Fa"
+    assert split_target(b"/a?http://secret.example/b=1").keys == ["/b"]
+
+
+def test_what_has_no_value_is_no_key() -> None:
+    assert split_target(b"/a?secret.example&b=&c=1").keys == ["b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -118,6 +129,23 @@ def test_a_length_that_is_no_number_is_none(length: bytes) -> None:
 def test_a_header_line_that_is_cut_is_left_out() -> None:
     cut = REQUEST[: REQUEST.index(b"Client)")]
     assert read_request(cut).headers == [("Host", b"203.0.113.9:8080")]
+
+
+def test_lines_without_a_carriage_return() -> None:
+    bare = REQUEST.replace(b"\r\n", b"\n")
+    assert http_row(bare, b"") == http_row(REQUEST, b"")
+
+
+def test_a_folded_header_is_one() -> None:
+    folded = b"GET / HTTP/1.1\r\nUser-Agent: a\r\n \t b\r\nHost: x\r\n\r\n"
+    assert read_request(folded).headers == [("User-Agent", b"a b"), ("Host", b"x")]
+
+
+def test_hostile_lines_take_no_longer_than_others() -> None:
+    """Quadratic time would take minutes for these, so the test would not end."""
+    blanks = b" " * 200_000
+    assert read_request(b"GET / HTTP/1.1\r\nX:" + blanks + b"\n\r\n\r\n").headers == [("X", b"")]
+    assert split_target(b"/" + b"a" * 200_000 + b":").depth == 1
 
 
 def test_headers_are_bounded() -> None:
