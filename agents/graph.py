@@ -115,6 +115,7 @@ class StageMachine:
             return {"done": done}
         step, called = plan.steps[done], step_names(plan.steps)[done]
         try:
+            self.rules.check(plan, state)
             result = self.bench.call(called, step, state)
         except InputError as error:  # only a changed plan can mend it: ask again
             return {"feedback": Feedback(source="failure", note=str(error))}
@@ -251,7 +252,7 @@ def _route(state: State, decision: Decision, rules: StageRules) -> Command[Any]:
 def _overridden(state: State, decision: Decision, update: State) -> Command[Any]:
     """Go on with what was made before the gate: this plan, which would mend it, does not run."""
     found = last_review(state, _plan(state).stage)
-    if found is None or not found[1].gate:
+    if found is None or not found[1].gate or decision.by != "person":
         return Command(goto="approve")
     name, review = found
     accepted = review.model_copy(

@@ -148,6 +148,8 @@ class LifeCycle:
         check_decision(plan, decision)
         if decision.edits:
             self.bench.priced(apply_decision(plan, decision), self.state())
+        if decision.action in ("approve", "edit"):
+            rules_of(plan.stage).check(apply_decision(plan, decision), self.state())
         if decision.action == "skip" and rules_of(plan.stage).required:
             raise InputError(
                 f"The {plan.stage} stage cannot be skipped: later stages need what it makes.",

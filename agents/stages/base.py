@@ -14,15 +14,23 @@ if TYPE_CHECKING:
 Facts = Callable[["Workbench", State], dict[str, Any]]
 
 
+def allow(plan: Plan, state: State) -> None:
+    """A stage in which every plan may run."""
+
+
 @dataclass(frozen=True)
 class StageRules:
-    """One stage. ``required`` stages cannot be skipped: later ones need what they make."""
+    """One stage. ``required`` stages cannot be skipped: later ones need what they make.
+
+    ``check`` raises InputError for a plan that must not run, whoever approves it.
+    """
 
     name: Stage
     tools: tuple[str, ...]
     required: bool
     facts: Facts
     review: Callable[["Workbench", State], Review]
+    check: Callable[[Plan, State], None] = allow
 
     def checked(self, plan: Plan) -> Plan:
         """The plan itself. Raises NetloopError if it is another stage's or uses a tool that is."""

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from agents.checkpoints import Plan
 from agents.stages.base import StageRules
 from agents.state import Review, State
 from agents.workbench import Workbench
+from pipelines.errors import InputError
 
 MOST_TRIALS = 2
 # Twice the width is four times the work of a convolution, and there are twice the epochs.
@@ -45,6 +47,20 @@ def _review(bench: Workbench, state: State) -> Review:
     return Review(passed=False, findings=findings, back_to="design" if again else None)
 
 
+def _check(plan: Plan, state: State) -> None:
+    """Models see no leak that the audit found under a mask: the gate was not asked about it."""
+    from pipelines.audit.audit import Audit, leaks_under
+
+    found = Audit.model_validate(state["numbers"]["audit_shortcuts"])
+    for step in plan.steps:
+        if leaks := leaks_under(found, step.params["masks"]):
+            raise InputError(
+                f"{step.tool}.masks would show models what the audit was told is hidden. {leaks[0]}",
+                "Leave it masked; or begin a run whose spec names data.masks, and says why in "
+                "data.accept_shortcuts.",
+            )
+
+
 def _unaudited(state: State) -> list[str]:
     """The audit calls a field masked by the masks of cleaning: it does not speak of others."""
     audited = set(state["numbers"]["audit_shortcuts"]["masks"])
@@ -68,4 +84,5 @@ DESIGN = StageRules(
     required=True,
     facts=_facts,
     review=_review,
+    check=_check,
 )

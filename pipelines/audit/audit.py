@@ -139,7 +139,7 @@ def _side(rows: pa.Table, known: Codes, test: Codes, guesses: int) -> HeldOut:
 
 def _telling_pairs(groups: Sequence[GroupAudit], exposed: Sequence[FieldAudit]) -> list[FieldAudit]:
     """Look-ups of several fields with an identifier that tell what no group of theirs tells."""
-    told = {group.group for group in groups if group.exposed}
+    told = {group.group for group in groups if group.verdict == "shortcut"}
     return [
         row
         for row in exposed
@@ -155,16 +155,30 @@ def _verdict(
 ) -> tuple[AuditVerdict, list[str]]:
     """The verdict and its reasons: leaks, then identifiers that models see, then doubts."""
     worst = [leak.words for leak in leaks if leak.verdict == "leak"]
-    worst += [group_words(group) for group in groups if group.exposed]
-    worst += [
-        f"{row.name} give the label away (accuracy {row.accuracy:.3f}, majority class "
-        f"{row.majority:.3f}) and models see them: mask {row.group}."
-        for row in pairs
-    ]
+    worst += _identifier_words(groups, pairs)
     doubts = _behaviour_words(exposed)
     doubts += [leak.words for leak in leaks if leak.verdict == "doubt"]
     verdict: AuditVerdict = "leaking" if worst else "doubtful" if doubts else "trustworthy"
     return verdict, worst + doubts
+
+
+def _identifier_words(groups: Sequence[GroupAudit], pairs: Sequence[FieldAudit]) -> list[str]:
+    """The identifiers that models see and that give the label away, a sentence each."""
+    return [group_words(group) for group in groups if group.exposed] + [
+        f"{row.name} give the label away (accuracy {row.accuracy:.3f}, majority class "
+        f"{row.majority:.3f}) and models see them: mask {row.group}."
+        for row in pairs
+    ]
+
+
+def leaks_under(found: Audit, masks: Sequence[str]) -> list[str]:
+    """What identifiers would give away to models under ``masks`` besides what was found."""
+    groups = [row.model_copy(update={"masked": row.group in masks}) for row in found.groups]
+    seen = [
+        row for row in found.fields if row.verdict == "shortcut" and not {*row.groups} & {*masks}
+    ]
+    words = _identifier_words(groups, _telling_pairs(groups, seen))
+    return [line for line in words if line not in found.reasons]
 
 
 def group_words(group: GroupAudit) -> str:

@@ -269,3 +269,58 @@ def test_going_back_to_clean_data_takes_the_notice_away(start: Callable[..., Any
         life_cycle.advance(answers(approve, approve))  # the mend that came with the second gate
         assert pending(life_cycle).stage in ("augmentation", "design")
         assert run_output(life_cycle.run, life_cycle.state(), None).notice is None
+
+
+def show_hosts(plan: Plan) -> Decision:
+    return Decision(action="edit", plan=plan.digest(), edits={"train_baselines.masks": ["ports"]})
+
+
+def test_masks_that_hide_a_leak_cannot_be_taken_off_after_the_audit(
+    start: Callable[..., Any],
+) -> None:
+    """The audit passed because models would not see the hosts; nobody may show them after it."""
+    with start() as life_cycle:
+        life_cycle.advance(answers(approve, approve, approve))
+        assert pending(life_cycle).stage == "design"
+        with pytest.raises(InputError, match="client alone gives the label away") as caught:
+            life_cycle.advance(answers(show_hosts))
+        assert "accept_shortcuts" in caught.value.mend
+        assert pending(life_cycle).steps[0].params["masks"] != ["ports"]
+        assert not trained(life_cycle)
+
+
+def test_the_graph_itself_trains_on_no_mask_that_was_taken_off(start: Callable[..., Any]) -> None:
+    from langgraph.types import Command
+
+    from agents.life_cycle import CONFIG
+
+    with start() as life_cycle:
+        life_cycle.advance(answers(approve, approve, approve))
+        for decide in (show_hosts, approve):
+            forged = decide(pending(life_cycle)).model_dump()
+            life_cycle.graph.invoke(Command(resume=forged), CONFIG, durability="sync")
+        assert "client alone gives" in pending(life_cycle).failure
+        assert not trained(life_cycle)
+
+
+def test_what_was_overridden_may_be_shown_to_models(start: Callable[..., Any]) -> None:
+    with start() as life_cycle:
+        life_cycle.advance(answers(approve, unmask, approve, override, approve))
+        assert pending(life_cycle).stage == "design"
+        assert life_cycle.advance(answers(show_hosts, *[approve] * 4)) == "done"
+        assert run_output(life_cycle.run, life_cycle.state(), None).notice is not None
+
+
+@pytest.mark.parametrize("by", ["policy", "auto"])
+def test_the_graph_itself_takes_an_override_from_a_person_only(
+    start: Callable[..., Any], by: str
+) -> None:
+    from langgraph.types import Command
+
+    from agents.life_cycle import CONFIG
+
+    with start() as life_cycle:
+        life_cycle.advance(answers(approve, unmask, approve))
+        forged = {**override(pending(life_cycle)).model_dump(), "by": by}
+        life_cycle.graph.invoke(Command(resume=forged), CONFIG, durability="sync")
+        assert pending(life_cycle).stage == "cleaning"
