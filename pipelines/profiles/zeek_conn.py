@@ -64,11 +64,11 @@ def _columns(settings: FlowSettings) -> tuple[Column, ...]:
         column("duration", pa.float64(), "gaps", "s", "Last less first packet, unset if 0"),
         column("orig_bytes", _COUNT, "sizes", "bytes", "Payload sent, unset if the duration is 0"),
         column("resp_bytes", _COUNT, "sizes", "bytes", "And of the responder"),
-        column("conn_state", _TEXT, "flags", "", "S0 S1 SF REJ S2 S3 RSTO RSTR ... OTH"),
+        column("conn_state", _TEXT, "flags", "", "How the connection went; see above"),
         column("local_orig", pa.bool_(), "addresses", "", "Unset: no networks are known as local"),
         column("local_resp", pa.bool_(), "addresses", "", "Unset, likewise"),
         column("missed_bytes", _COUNT, "sizes", "bytes", "At least so many are in no packet"),
-        column("history", _TEXT, "flags", "", "What happened, a letter an event; see below"),
+        column("history", _TEXT, "flags", "", "What happened, a letter an event; see above"),
         column("orig_pkts", _COUNT, "counts", "packets", "Packets of the originator"),
         column("orig_ip_bytes", _COUNT, "sizes", "bytes", "Their IP packets, as IP says"),
         column("resp_pkts", _COUNT, "counts", "packets", "Packets of the responder"),
@@ -205,6 +205,13 @@ again with another sequence number, `T` (sent again) and `W` (zero window) at th
 occurrence. Not derived: `C` (checksums are not verified), `G` (content gaps; `missed_bytes` counts
 what the sequence numbers span and no packet holds, at least), `^` (the originator is who sent the
 first packet; the roles are never exchanged) and `X`.
+
+The states: `S0` an attempt without an answer, `S1` established and not closed, `SF` established and
+closed by both, `REJ` rejected, `S2` and `S3` closed by the originator or the responder alone,
+`RSTO` and `RSTR` reset by the originator or the responder, `RSTOS0` a SYN and then a RST of the
+originator, `RSTRH` a RST of a responder whose peer is not seen, `SH` and `SHR` a close of one side
+while the other is not seen, `OTH` anything else, and traffic that is neither TCP nor UDP. Of UDP,
+`SF` is traffic both ways, and `S0` and `SHR` one way.
 
 A connection is a flow of the flow table: time-outs end it, not FIN, RST or Zeek's own timers, and
 one that grew too old goes on as another line. `duration` covers the packets after a close, too.
