@@ -77,12 +77,15 @@ class Workbench:
 
     def look(self, tool_name: str, params: dict[str, Any], state: State) -> dict[str, Any]:
         """The numbers of a read-only tool, as evidence for a proposal."""
+        return self.looked(tool_name, params, state).numbers
+
+    def looked(self, tool_name: str, params: dict[str, Any], state: State) -> ToolResult:
+        """All that a read-only tool found; its artefacts are for a person, never evidence."""
         tool = find_tool(tool_name)
         if tool.risk != "read":
             raise NetloopError(f"{tool_name} changes things: it needs an approved plan.")
         context = self.context(inputs_of(tool, state.get("artifacts", {})))
-        result, _ = call(tool, params, context, self.run.calls)
-        return result.numbers
+        return call(tool, params, context, self.run.calls)[0]
 
     def priced(self, plan: Plan, state: State) -> Plan:
         """The plan with each step's parameters checked and completed, its risk and its price.

@@ -1,5 +1,6 @@
 """Cleaning: which rows stay, how sides are kept apart, whether a shortcut gives the label away."""
 
+import json
 from typing import Any
 
 from agents.stages.base import StageRules
@@ -7,11 +8,27 @@ from agents.state import Review, State
 from agents.workbench import Workbench
 from pipelines.datasets.group_names import group_of_split
 from pipelines.words import counted
+from tools.cleaning import EXAMPLES
+from tools.spec import ToolResult
 
 
 def _facts(bench: Workbench, state: State) -> dict[str, Any]:
-    group = group_of_split(bench.spec.data.split.by or "flow")
-    return {"group": group, **bench.look("propose_filters", {"group": group}, state)}
+    return {"group": _group(bench), **_look(bench, state).numbers}
+
+
+def filters_with_examples(bench: Workbench, state: State) -> dict[str, Any]:
+    """The filters that planners are told of, and rows of each, which only a person may see."""
+    found = _look(bench, state)
+    shown = bench.run.store.path(found.artifacts["filter_examples"]) / EXAMPLES
+    return {**found.numbers, "examples": json.loads(shown.read_text())}
+
+
+def _look(bench: Workbench, state: State) -> ToolResult:
+    return bench.looked("propose_filters", {"group": _group(bench)}, state)
+
+
+def _group(bench: Workbench) -> str:
+    return group_of_split(bench.spec.data.split.by or "flow")
 
 
 def _review(bench: Workbench, state: State) -> Review:

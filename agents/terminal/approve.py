@@ -14,17 +14,24 @@ from pipelines.errors import InputError
 
 Prompt = Callable[[str], str]
 Check = Callable[[Decision], None]
+Look = Callable[[], None]
 
 _KEYS = {
     "": "approve", "a": "approve", "approve": "approve", "e": "edit", "edit": "edit",
     "w": "ask", "why": "ask", "r": "reject", "reject": "reject", "s": "skip", "skip": "skip",
-    "o": "override", "override": "override", "q": "quit", "quit": "quit",
+    "o": "override", "override": "override", "l": "look", "look": "look",
+    "q": "quit", "quit": "quit",
 }  # fmt: skip
 _LONGEST_NOTE = 4000
 
 
 def ask_decision(
-    plan: Plan, console: Console, prompt: Prompt, check: Check, answer: str = ""
+    plan: Plan,
+    console: Console,
+    prompt: Prompt,
+    check: Check,
+    answer: str = "",
+    look: Look | None = None,
 ) -> Decision | None:
     """Show ``plan`` on ``console`` and ask until there is a decision that ``check`` accepts.
 
@@ -33,13 +40,14 @@ def ask_decision(
 
     ``prompt`` asks for one line and may raise EOFError or KeyboardInterrupt: the plan then stays
     unanswered, as it does with "quit", and None is returned. ``check`` raises InputError for a
-    decision that cannot be carried out; the person is told and asked again.
+    decision that cannot be carried out; the person is told and asked again. ``look`` shows rows
+    that the plan is about, where there are any to see.
     """
     if answer:
         _show_answer(answer, console)
     else:
         render_plan(plan, console)
-    dialogue = _Dialogue(plan, console, prompt, check)
+    dialogue = _Dialogue(plan, console, prompt, check, look)
     try:
         return dialogue.run()
     except (EOFError, KeyboardInterrupt):
@@ -57,11 +65,14 @@ def _show_answer(answer: str, console: Console) -> None:
 class _Dialogue:
     """One conversation about one plan."""
 
-    def __init__(self, plan: Plan, console: Console, prompt: Prompt, check: Check) -> None:
+    def __init__(
+        self, plan: Plan, console: Console, prompt: Prompt, check: Check, look: Look | None
+    ) -> None:
         self.plan = plan
         self.console = console
         self.prompt = prompt
         self.check = check
+        self.look = look
         self.high_risk = highest_risk(plan) == "deploy"
         self.may_skip = self._refusal(self._decision("skip")) is None
 
@@ -80,6 +91,7 @@ class _Dialogue:
     def _menu(self) -> str:
         yes = "type approve" if self.high_risk else "[Enter] approve"
         keys = [yes, "[e]dit", "[w]hy", "[r]eject", *(["[s]kip"] if self.may_skip else [])]
+        keys += ["[l]ook at rows"] if self.look else []
         keys += ["[o]verride the audit"] if self.plan.gate else []
         return "  ".join([*keys, "[q]uit, resume later"])
 
@@ -89,6 +101,9 @@ class _Dialogue:
             return self._approve(key)
         if action == "edit":
             return self._edit(rest)
+        if action == "look" and self.look:
+            self.look()
+            return None
         if action == "ask":
             return self._with_words("ask", rest, "Your question: ")
         if action == "reject":

@@ -186,7 +186,11 @@ def render_proposals(result: dict[str, Any], console: "Console") -> None:
     if result["not_tried"]:
         names = ", ".join(result["not_tried"])
         console.print()
-        say(console, f"Not tried, because they take minutes: {names} (--thorough).", "dim")
+        say(
+            console,
+            f"Not tried, because they take minutes: {names} (netloop data clean --thorough).",
+            "dim",
+        )
 
 
 def _percent(share: float | None) -> str | None:

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,10 +115,21 @@ def _person(life_cycle: LifeCycle, console: Console, progress: RichProgress) -> 
         asked_again = on_screen == plan.digest()
         on_screen = plan.digest()
         answer = versions_of(life_cycle.state(), plan.stage)[-1].answer if asked_again else ""
+        look = partial(_show_rows, life_cycle, console) if plan.stage == "cleaning" else None
         with progress.pause():
-            return ask_decision(plan, console, prompt, lambda d: life_cycle.check(plan, d), answer)
+            return ask_decision(
+                plan, console, prompt, partial(life_cycle.check, plan), answer, look
+            )
 
     return decide
+
+
+def _show_rows(life_cycle: LifeCycle, console: Console) -> None:
+    """Rows that each filter would move: for a person's eyes, never a planner's evidence."""
+    from agents.stages.cleaning import filters_with_examples
+    from agents.terminal.data_clean import render_proposals
+
+    render_proposals(filters_with_examples(life_cycle.bench, life_cycle.state()), console)
 
 
 def _once(first: Decide, then: Decide) -> Decide:

@@ -11,6 +11,7 @@ from agents.planners.base import Evidence
 from agents.planners.rules import RulePlanner
 from agents.policy import approve_all
 from agents.spec import Spec
+from agents.stages.cleaning import filters_with_examples
 
 SECRET = "sekret"
 
@@ -44,6 +45,7 @@ def test_no_example_reaches_the_planner(
         planner = life_cycle.bench.planner = Listening()
         life_cycle.advance(lambda plan: None if plan.stage == "cleaning" else approve_all(plan))
         pending = life_cycle.pending()
+        seen = filters_with_examples(life_cycle.bench, life_cycle.state())
     told = next(one for one in planner.told if one.stage == "cleaning")
     filters = {found["name"]: found for found in told.facts["filters"]}
     assert filters["exact_duplicates"]["rows"] == 1
@@ -53,5 +55,6 @@ def test_no_example_reaches_the_planner(
     assert pending is not None
     plan = pending.model_dump_json()
     assert SECRET not in plan and "implausible_rows (1)" in plan
-    shown = [path.read_text() for path in tmp_path.rglob("examples.json")]
-    assert len(shown) == 1 and SECRET in shown[0], "a person can look at them"
+    assert SECRET in str(seen.pop("examples")["implausible_rows"]), "a person can look at them"
+    assert seen == {key: told.facts[key] for key in seen}, "with the numbers that planners have"
+    assert len(list(tmp_path.rglob("examples.json"))) == 1, "nothing was computed anew"

@@ -32,7 +32,10 @@ def ask(plan: Plan, screen) -> Callable[..., Decision | None]:
     """``ask(*lines)``: what a person decides who types them; ``ask.screen`` is what was shown."""
 
     def decide(
-        *lines: str | BaseException, plan: Plan = plan, skip: bool = True
+        *lines: str | BaseException,
+        plan: Plan = plan,
+        skip: bool = True,
+        look: Callable[[], None] | None = None,
     ) -> Decision | None:
         def check(decision: Decision) -> None:
             check_decision(plan, decision)
@@ -40,7 +43,8 @@ def ask(plan: Plan, screen) -> Callable[..., Decision | None]:
                 raise InputError("It cannot be skipped.")
 
         decide.screen, decide.person = screen(80), Person(*lines)  # type: ignore[attr-defined]
-        return ask_decision(plan, decide.screen.console, decide.person, check)  # type: ignore[attr-defined]
+        console, person = decide.screen.console, decide.person  # type: ignore[attr-defined]
+        return ask_decision(plan, console, person, check, look=look)
 
     return decide
 
@@ -53,6 +57,20 @@ def without_questions(plan: Plan) -> Plan:
 def test_yes(ask, plan: Plan, key: str) -> None:
     decision = ask(key, plan=without_questions(plan))
     assert decision == Decision(action="approve", plan=without_questions(plan).digest())
+
+
+@pytest.mark.parametrize("key", ["l", "look", "L"])
+def test_looking_at_rows_decides_nothing(ask, plan: Plan, key: str) -> None:
+    looks: list[int] = []
+    assert ask(key, "l", "q", look=lambda: looks.append(1)) is None
+    assert len(looks) == 2
+    assert "[l]ook at rows" in ask.screen.words
+
+
+def test_where_there_are_no_rows_to_see_there_is_no_such_key(ask) -> None:
+    assert ask("l", "q") is None
+    assert "Please answer with one of these keys." in ask.screen.words
+    assert "[l]ook" not in ask.screen.words
 
 
 def test_the_decision_names_the_plan_that_was_shown(ask, plan: Plan) -> None:
