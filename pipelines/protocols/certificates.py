@@ -9,7 +9,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 
 from pipelines.protocols.reader import NeedData, Reader
-from pipelines.protocols.shape import LONGEST_TEXT
+from pipelines.protocols.shape import LONGEST_TEXT, joined
 
 # What the library raises for content that is no certificate, when it is loaded or looked at.
 DAMAGED = (
@@ -94,7 +94,7 @@ def _read_names(certificate: x509.Certificate, found: Certificate) -> None:
 
 def _attributes(name: x509.Name) -> str:
     """Which attributes a name has, in its order: the shape of it without its words."""
-    return " ".join(attribute.rfc4514_attribute_name for attribute in name)
+    return joined(attribute.rfc4514_attribute_name for attribute in name)
 
 
 def _read_terms(certificate: x509.Certificate, found: Certificate) -> None:

@@ -91,7 +91,7 @@ CERTIFICATE_COLUMNS = (
         (
             "certificate_age_days",
             REAL,
-            "days since it became valid, at the flow",
+            "its age in days, rounded down to a power of two",
             "RFC 5280 4.1.2.5",
         ),
         ("certificate_serial_bytes", BYTE, "bytes of its serial number", "RFC 5280 4.1.2.2"),

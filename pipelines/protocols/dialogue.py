@@ -49,15 +49,22 @@ def read_dialogue(client: bytes, server: bytes) -> Dialogue | None:
 
 
 def _protocol(client: bytes, server: bytes) -> str | None:
-    if server.startswith(b"+OK"):
+    if server.startswith(b"+OK") and _commands_may_follow(client, VERB):
         return "pop3"
-    if server.startswith(b"* OK"):
+    if server.startswith(b"* OK") and _commands_may_follow(client, TAGGED_VERB):
         return "imap"
     if not server.startswith((b"220 ", b"220-", b"554 ", b"421 ")):
         return None
     if HELLO.match(client) or b"SMTP" in server.partition(b"\n")[0].upper():
         return "smtp"
     return "ftp" if b"FTP" in server.upper() or client[:5].upper() in (b"USER ", b"AUTH ") else None
+
+
+def _commands_may_follow(client: bytes, pattern: re.Pattern[bytes]) -> bool:
+    """Whether a client's first line is a command, as far as it was said: Redis says +OK as well."""
+    line, end, _ = client.partition(b"\n")
+    found = pattern.match(line.rstrip(b"\r"))
+    return not end or (found is not None and found.group(1).decode().upper() in VERBS)
 
 
 def _codes(server: bytes) -> list[str]:

@@ -60,7 +60,7 @@ def ja4(hello: ClientHello, transport: str) -> str:
 
 
 def _ja4_extensions(extensions: list[int], signatures: list[int]) -> str:
-    kept = _hex_list(sorted(set(extensions) - {SERVER_NAME, ALPN}))
+    kept = _hex_list(sorted(kind for kind in extensions if kind not in (SERVER_NAME, ALPN)))
     return f"{kept}_{_hex_list(signatures)}" if signatures else kept
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from pipelines.protocols.dialogue import read_dialogue
 from pipelines.protocols.fingerprints import md5
-from pipelines.protocols.shape import LONGEST_TEXT
+from pipelines.protocols.shape import joined
 from pipelines.protocols.ssh import SshHello, read_ssh
 
 Row = dict[str, Any]
@@ -27,7 +27,7 @@ def ssh_row(client: bytes, server: bytes) -> Row | None:
 
 def _algorithms(hello: SshHello) -> str | None:
     """Key exchange, host keys and ciphers to the server, as words."""
-    return " ".join(hello.lists[:3]).replace(",", " ")[:LONGEST_TEXT] or None
+    return joined(name for names in hello.lists[:3] for name in names.split(",") if name) or None
 
 
 def _hassh(hello: SshHello | None, *, server: bool) -> str | None:

@@ -12,7 +12,7 @@ from pipelines.protocols.dns import (
     text_bytes,
     type_name,
 )
-from pipelines.protocols.shape import as_text, digit_share, entropy
+from pipelines.protocols.shape import as_text, digit_share, entropy, joined
 
 Row = dict[str, Any]
 
@@ -59,5 +59,5 @@ def _response_columns(response: DnsMessage) -> Row:
         "dns_addresses": sum(kind in (A, AAAA) for kind in kinds),
         "dns_lowest_ttl": min((record.ttl for record in response.answers), default=None),
         "dns_text_bytes": text_bytes(response.answers),
-        "dns_answer_types": " ".join(map(type_name, kinds)) if kinds else None,
+        "dns_answer_types": joined(map(type_name, kinds)) if kinds else None,
     }

@@ -10,7 +10,7 @@ from pipelines.protocols.http1 import (
     read_response,
     split_target,
 )
-from pipelines.protocols.shape import LONGEST_TEXT, as_text, digit_share, entropy
+from pipelines.protocols.shape import LONGEST_TEXT, as_text, digit_share, entropy, joined
 
 Row = dict[str, Any]
 LONGEST_NUMBER = 15
@@ -34,7 +34,7 @@ def _request_columns(request: HttpMessage, count: int) -> Row:
         "http_method": request.method,
         "http_requests": max(count, 1),
         "http_request_header_count": len(request.headers),
-        "http_request_headers": " ".join(name for name, _ in request.headers)[:LONGEST_TEXT],
+        "http_request_headers": joined(name for name, _ in request.headers),
         "http_request_type": _content_type(request),
         "http_request_content_bytes": _content_length(request),
     }
@@ -58,7 +58,7 @@ def _target_columns(target: bytes) -> Row:
         "http_path_extension": found.extension,
         "http_query_length": len(found.query),
         "http_query_keys": len(found.keys),
-        "http_query_names": " ".join(found.keys)[:LONGEST_TEXT] if found.keys else None,
+        "http_query_names": joined(found.keys) if found.keys else None,
     }
 
 
@@ -79,7 +79,7 @@ def _response_columns(response: HttpMessage, request: Row) -> Row:
         "http_version": request.get("http_version") or response.version,
         "http_status": response.status,
         "http_response_header_count": len(response.headers),
-        "http_response_headers": " ".join(name for name, _ in response.headers)[:LONGEST_TEXT],
+        "http_response_headers": joined(name for name, _ in response.headers),
         "http_response_type": _content_type(response),
         "http_response_content_bytes": _content_length(response),
         "http_server": None if server is None else as_text(server),

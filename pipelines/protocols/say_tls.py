@@ -1,5 +1,6 @@
 """Columns of TLS, DTLS and QUIC: hellos, alerts, the server's certificate."""
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -7,7 +8,7 @@ from typing import Any
 
 from pipelines.protocols import fingerprints, quic
 from pipelines.protocols.certificates import Certificate, certificate_chain, read_certificate
-from pipelines.protocols.shape import LONGEST_TEXT, as_text, entropy, hex_words
+from pipelines.protocols.shape import as_text, entropy, hex_words, joined
 from pipelines.protocols.tls_hello import (
     ClientHello,
     ServerHello,
@@ -119,7 +120,9 @@ def _client_columns(hello: ClientHello, size: int, transport: str) -> Row:
         "tls_client_groups": hex_words(without_grease(hello.groups)),
         "tls_client_point_formats": hex_words(hello.point_formats, 2),
         "tls_client_signatures": hex_words(without_grease(hello.signatures)),
-        "tls_client_alpn": " ".join(map(as_text, hello.alpn)),
+        "tls_client_alpn": joined(
+            as_text(name) for name in hello.alpn if not _is_grease_name(name)
+        ),
         "tls_sni_present": hello.server_name is not None,
     }
     if hello.complete:
@@ -130,6 +133,11 @@ def _client_columns(hello: ClientHello, size: int, transport: str) -> Row:
         row["tls_sni"], row["tls_sni_length"] = name, len(name)
         row["tls_sni_labels"], row["tls_sni_entropy"] = name.count(".") + 1, entropy(name)
     return row
+
+
+def _is_grease_name(name: bytes) -> bool:
+    """Whether a protocol's name is a reserved one, of two bytes (RFC 8701 section 2)."""
+    return len(name) == 2 and is_grease(int.from_bytes(name, "big"))
 
 
 def _server_columns(hello: ServerHello) -> Row:
@@ -168,15 +176,18 @@ def _certificate_columns(chain: list[bytes], first_seen_ns: int) -> Row:
         "certificate_issuer_length": None if found.issuer is None else len(found.issuer),
         "certificate_subject_attributes": found.subject_attributes,
         "certificate_issuer_attributes": found.issuer_attributes,
-        "certificate_names": None if found.names is None else " ".join(found.names)[:LONGEST_TEXT],
+        "certificate_names": None if found.names is None else joined(found.names),
     }
 
 
 def _age_days(certificate: Certificate, first_seen_ns: int) -> float | None:
+    """Days since the certificate became valid, rounded down to a power of two; 0 on the first day,
+    -1 before it. The exact age would tell the time, which is masked."""
     if certificate.not_before is None:
         return None
     since_epoch = certificate.not_before - datetime(1970, 1, 1, tzinfo=UTC)
-    return first_seen_ns / 86400e9 - since_epoch.total_seconds() / 86400
+    days = first_seen_ns / 86400e9 - since_epoch.total_seconds() / 86400
+    return float(1 << int(days).bit_length() - 1) if days >= 1 else float(math.floor(max(days, -1)))
 
 
 def _quic_columns(initials: list[quic.InitialPacket], hello: ClientHello | None) -> Row:

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 
 LONGEST_TEXT = 512
 
@@ -24,4 +25,12 @@ def digit_share(text: str) -> float:
 
 def hex_words(numbers: list[int], digits: int = 4) -> str:
     """Numbers as hexadecimal words with blanks between them."""
-    return " ".join(f"{number:0{digits}x}" for number in numbers)
+    return joined(f"{number:0{digits}x}" for number in numbers)
+
+
+def joined(words: Iterable[str]) -> str:
+    """Words with blanks between them: whole ones, as many as 512 characters hold."""
+    text = " ".join(words)
+    if len(text) <= LONGEST_TEXT:
+        return text
+    return text[: LONGEST_TEXT + 1].rpartition(" ")[0] or text[:LONGEST_TEXT]

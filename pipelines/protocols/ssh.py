@@ -30,7 +30,8 @@ def read_ssh(data: bytes) -> SshHello | None:
     if not data.startswith(b"SSH-"):
         return None
     banner, _, rest = data.partition(b"\n")
-    software = banner.rstrip(b"\r").split(b"-", 2)[-1]
+    # A comment may follow, as some servers name their host in it.
+    software = banner.rstrip(b"\r").split(b"-", 2)[-1].partition(b" ")[0]
     return SshHello(as_text(software[:255]), _name_lists(rest))
 
 

@@ -37,7 +37,7 @@ def md5(text: str) -> str:
 def test_both_sides_of_ssh() -> None:
     row = ssh_row(CLIENT, SERVER)
     assert row["banner_protocol"] == "ssh"
-    assert row["banner_client"] == "OpenSSH_9.6 Debian-1"
+    assert row["banner_client"] == "OpenSSH_9.6"
     assert row["banner_server"] == "dropbear-2020.81"
     kex = LISTS[0].decode()
     assert row["banner_hassh"] == md5(f"{kex};aes128-ctr,aes256-ctr;hmac-sha2-256;none,zlib")
@@ -52,6 +52,13 @@ def test_ssh_without_algorithms() -> None:
     assert "banner_server" not in row
     assert ssh_row(b"", b"") is None
     assert ssh_row(b"SSH-2.0-x\r\n\xff\xff\xff\xff" + bytes(99), b"")["banner_hassh"] is None
+
+
+def test_lists_end_with_a_whole_name() -> None:
+    names = [b",".join(b"cipher-%d" % number for number in range(99)), *LISTS[1:]]
+    words = ssh_row(b"SSH-2.0-x\r\n" + kexinit(names), b"")["banner_client_algorithms"]
+    assert 500 < len(words) <= 512
+    assert words.split() == [f"cipher-{number}" for number in range(len(words.split()))]
 
 
 def test_every_prefix_of_ssh() -> None:
@@ -105,6 +112,13 @@ def test_other_dialogues(
     assert row["banner_commands"] == commands
     assert row["banner_codes"] == codes
     assert "hunter" not in str(row)
+
+
+@pytest.mark.parametrize("client", [b"*1\r\n$4\r\nPING\r\n", b"SET a b\r\n"])
+def test_other_servers_say_ok_too(client: bytes) -> None:
+    assert dialogue_row(client, b"+OK\r\n") is None
+    assert dialogue_row(client, b"* OK\r\n") is None
+    assert dialogue_row(b"CAP", b"+OK\r\n")["banner_protocol"] == "pop3"
 
 
 def test_passwords_and_names_are_no_commands() -> None:

@@ -49,7 +49,7 @@ def test_a_tls_1_2_handshake_says_all_of_it(handshake) -> None:
     assert row["tls_ja4"].startswith("t12d")
     assert row["certificate_count"] == 1
     assert row["certificate_validity_days"] == 90
-    assert row["certificate_age_days"] == 60
+    assert row["certificate_age_days"] == 32
     assert row["certificate_key_type"] == "EC"
     assert row["certificate_key_bits"] == 256
     assert row["certificate_self_issued"] is True
@@ -213,3 +213,22 @@ def test_a_later_fragment_of_a_dtls_message_is_no_hello() -> None:
 def test_a_certificate_message_of_nothing() -> None:
     stream = record(22, message(CERTIFICATE, b"\x00\x00\x00"))
     assert {k: v for k, v in tls_row(b"", stream, 0).items() if k.startswith("cert")} == {}
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [(-400, -1), (-0.5, -1), (0, 0), (0.9, 0), (1, 1), (3.5, 2), (64, 64), (90, 64)],
+)
+def test_the_age_of_a_certificate_is_no_clock(handshake, days: float, told: float) -> None:
+    began = MARCH_2024 - 60 * DAY_NS
+    row = tls_row(*handshake(), began + round(days * DAY_NS))
+    assert row["certificate_age_days"] == told
+
+
+def test_reserved_protocol_names_are_left_out_and_lists_are_bounded() -> None:
+    names = b"\x02\x5a\x5a\x02h2\x02\x5a\x6a"
+    body = hello(extension(16, len(names).to_bytes(2, "big") + names), b"\xc0\x2f" * 2000)
+    row = tls_row(record(22, message(1, body)), b"", 0)
+    assert row["tls_client_alpn"] == "h2 Zj"
+    assert row["tls_client_ciphers"].split() == ["c02f"] * 102
+    assert row["tls_client_cipher_count"] == 2000
