@@ -1,7 +1,7 @@
 """Names of table columns: made safe to print and to use, recognised where they are well known."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from pipelines.datasets.fields import COLUMN, LABEL, SPLIT
@@ -74,6 +74,16 @@ GROUP_PATTERNS = {
         ),
     }.items()
 }
+# Values that are nothing else than an identifier.
+SHAPES = {
+    "macs": re.compile(r"([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}"),
+    "addresses": re.compile(
+        r"\d{1,3}(\.\d{1,3}){3}(:\d{1,5})?|"
+        # of IPv6: eight parts, or a gap, which tells them from times of day
+        r"(?=.*::|([^:]*:){7})([0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(%\w+)?"
+    ),
+    "time": re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}[ T]\d{1,2}:\d{2}.*"),
+}
 # What a repeated name was given by ``safe_names``, or by pandas.
 REPEATED = re.compile(r"_\d{1,2}$")
 # Who began a flow, under the names that the same tools give it.
@@ -134,6 +144,16 @@ def known_group(name: str) -> str:
             if pattern.fullmatch(lower):
                 return group
     return COLUMN
+
+
+def group_of_values(values: Iterable[str]) -> str:
+    """The field group that values give away whatever their column is called, else ``column``.
+
+    Addresses, of IP or of Ethernet, and dates with a time; blanks do not count.
+    """
+    found = {value.strip() for value in values} - {"", "-"}
+    alike = (group for group, shape in SHAPES.items() if all(map(shape.fullmatch, found)))
+    return next(alike, COLUMN) if found else COLUMN
 
 
 def likely_label(names: Sequence[str]) -> str | None:

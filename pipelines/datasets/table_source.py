@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.datasets.column_names import likely_label
+from pipelines.datasets.column_names import group_of_values, likely_label
 from pipelines.datasets.csv_files import typed
 from pipelines.datasets.description import (
     ColumnDescription,
@@ -16,7 +16,7 @@ from pipelines.datasets.description import (
     SourceFile,
     no_such_column,
 )
-from pipelines.datasets.fields import LABEL
+from pipelines.datasets.fields import COLUMN, LABEL
 from pipelines.datasets.groups import named
 from pipelines.datasets.loaders.base import Loader
 from pipelines.datasets.loaders.delimited import DELIMITED
@@ -190,8 +190,13 @@ def first_there(names: Sequence[str], source: TableSource) -> str | None:
 
 
 def column_groups(source: TableSource, columns: ColumnMap, label: str) -> dict[str, str]:
-    """The field group of every column: what the map says, else what the loader knows."""
+    """The field group of every column: what the map says, else what the loader knows.
+
+    A column that nobody knows is judged by its first values: addresses and moments are masked.
+    """
     groups = {name: source.loader.groups(name) for name in source.originals}
+    unknown = [name for name, group in groups.items() if group == COLUMN]
+    groups |= {name: group_of_values(source.sample[name].to_pylist()) for name in unknown}
     groups |= dict.fromkeys(label_roles(source).values(), LABEL)
     for wanted, group in columns.groups.items():
         groups[find_column(wanted, source)] = group

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.datasets.column_names import TUPLE_NAMES, known_group, likely_label, safe_names
+from pipelines.datasets.column_names import (
+    TUPLE_NAMES,
+    group_of_values,
+    known_group,
+    likely_label,
+    safe_names,
+)
 
 
 @settings(deadline=None)
@@ -100,6 +106,25 @@ def test_a_repeated_column_is_what_the_first_of_its_name_is() -> None:
         *("addresses", "label", "label", "addresses"),
         *("column", "column"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "group"),
+    [
+        (["10.0.0.1", " 10.0.0.2 ", ""], "addresses"),
+        (["10.0.0.1:443"], "addresses"),
+        (["fe80::1%eth0", "2001:db8::7", "::"], "addresses"),
+        (["00:1a:2B:3c:4d:5e", "00-1a-2b-3c-4d-5f"], "macs"),
+        (["2017-07-03 08:55:58.3", "2017/07/03T09:00Z"], "time"),
+        (["10.0.0.1", "http"], "column"),
+        (["1.5", "2"], "column"),
+        (["10:22:33"], "column"),
+        (["", "-"], "column"),
+        ([], "column"),
+    ],
+)
+def test_values_tell_what_a_name_does_not(values: list[str], group: str) -> None:
+    assert group_of_values(values) == group
 
 
 def test_a_column_of_every_role_of_a_flow_is_hidden_but_behaviour() -> None:

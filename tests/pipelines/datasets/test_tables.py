@@ -172,6 +172,17 @@ def test_columns_that_restate_the_class_are_never_features(tmp_path: Path) -> No
     assert rows["label_column"].to_pylist() == [0, 1]
 
 
+def test_identifiers_are_masked_whatever_their_column_is_called(tmp_path: Path) -> None:
+    """Unless a person says what the column is."""
+    text = "peer,seen,bytes,label\n"
+    text += "".join(f"10.0.0.{n},2020-01-01 10:00:0{n},{n},{'ab'[n % 2]}\n" for n in range(1, 7))
+    rows = load(tmp_path, text).rows
+    assert [group_of(rows.schema.field(name)) for name in ("peer", "seen")] == ["addresses", "time"]
+    assert feature_columns(rows.schema) == ["bytes"]
+    wanted = ColumnMap(groups={"peer": "protocol"})
+    assert "peer" in feature_columns(load(tmp_path, text, columns=wanted).rows.schema)
+
+
 def test_columns_named_like_our_own_get_another_name(tmp_path: Path) -> None:
     rows = load(tmp_path, "flow,capture,class\n7,x,a\n8,y,b\n").rows
     assert rows["flow_column"].to_pylist() == [7, 8]
