@@ -28,8 +28,10 @@ class ExportParams(Params):
     masks: list[str] = Field(
         default_factory=list, description="Field groups whose columns are left out"
     )
-    idle_seconds: float = Field(default=120, gt=0, description="A longer silence ends a flow")
-    active_seconds: float = Field(default=1800, gt=0, description="A longer flow is cut")
+    idle_seconds: float = Field(
+        default=120, gt=0, le=1e9, description="A longer silence ends a flow"
+    )
+    active_seconds: float = Field(default=1800, gt=0, le=1e9, description="A longer flow is cut")
 
 
 def _export(params: ExportParams, context: ToolContext) -> ToolResult:

@@ -1,5 +1,6 @@
 """``netloop data export``: flows as the columns of other tools."""
 
+import io
 import json
 import re
 import sys
@@ -81,12 +82,15 @@ def export(
         "idle_seconds": idle,
         "active_seconds": active,
     }
+    is_shown = sys.stdout.isatty()
+    if not is_shown and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # as --out has it, on any system
     signals: list[int] = []
     with RichProgress() as progress, heard(signals) if is_stream(source) else nullcontext():
         context = ToolContext(
             store=ArtifactStore(workspace / "artifacts"),
-            progress=silent if out is None and sys.stdout.isatty() else progress,
-            emit=_show if sys.stdout.isatty() else sys.stdout.write,
+            progress=silent if out is None and is_shown else progress,
+            emit=_show if is_shown else sys.stdout.write,
             stop=lambda: bool(signals),
         )
         result = tool.run(check_params(tool, params), context)

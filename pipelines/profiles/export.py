@@ -24,6 +24,9 @@ from pipelines.profiles.profile import Column, Format, Profile, schema_of
 from pipelines.profiles.writers import open_writer
 from pipelines.progress import Progress, silent
 
+# Of the flows that are open at the end of a capture, so many are made rows of at a time.
+FLOWS_AT_ONCE = 1 << 16
+
 
 @dataclass
 class Export:
@@ -72,9 +75,11 @@ def profile_rows(
         health.ended_early = table.ended_early
         if rows.num_rows:
             yield rows
-    rows = exporter.end(table.expire())
-    if rows.num_rows:
-        yield rows
+    still_open = table.expire()
+    for at in range(0, len(still_open), FLOWS_AT_ONCE):
+        rows = exporter.end(still_open[at : at + FLOWS_AT_ONCE])
+        if rows.num_rows:
+            yield rows
 
 
 def export_source(

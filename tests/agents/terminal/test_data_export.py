@@ -115,6 +115,9 @@ def test_time_outs(export) -> None:
         (["one.pcap", "--out", "no/folder.csv"], "cannot be written"),
         (["one.pcap", "--masks", "faces"], "no field group"),
         (["one.pcap", "--idle", "0"], "idle_seconds"),
+        (["one.pcap", "--idle", "inf"], "idle_seconds"),
+        (["one.pcap", "--active", "nan"], "active_seconds"),
+        (["one.pcap", "--active", "1e300"], "active_seconds"),
         (["one.pcap", "--label", "host"], "file, folder"),
         (["one.pcap", "--format", "xml"], "xml"),
     ],
@@ -250,3 +253,10 @@ def test_a_file_is_readable_as_the_umask_says(export, tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert (tmp_path / "flows.csv").stat().st_mode & 0o777 == 0o640
+
+
+def test_rows_are_utf_8_whatever_the_locale(export, tmp_path: Path, monkeypatch) -> None:
+    done = export("one.pcap", "--profile", "text", "--out", "text.csv")
+    assert done.returncode == 0
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    assert export("one.pcap", "--profile", "text").stdout == (tmp_path / "text.csv").read_text()

@@ -108,6 +108,16 @@ def test_time_outs_are_those_of_the_settings(make):
         assert (long, short) == (1, 2)
 
 
+@pytest.mark.parametrize("name", FLOWS)
+def test_flows_that_are_open_at_the_end_come_in_parts(make, name, monkeypatch):
+    content = make.pcap((i, make.tcp(0, "S", client=40000 + i)) for i in range(7))
+    (whole,) = tables(content, name)
+    monkeypatch.setattr("pipelines.profiles.export.FLOWS_AT_ONCE", 3)
+    parts = tables(content, name)
+    assert [part.num_rows for part in parts] == [3, 3, 1]
+    assert pa.concat_tables(parts).equals(whole)
+
+
 def test_an_unknown_profile_is_named_with_the_nearest():
     with pytest.raises(InputError, match="did you mean nfstream"):
         find_profile("nfsteam")
