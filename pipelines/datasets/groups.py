@@ -105,7 +105,7 @@ def time_strata(rows: pa.Table, grouping: Grouping) -> tuple[list[Codes], list[s
     Clocks that begin near 1970 count from some start of their own, so the times of such captures
     do not compare; a class that has them among others falls into one stratum for each capture.
     """
-    names, capture = text_codes(rows, "capture")
+    _, capture = text_codes(rows, "capture")
     first = first_times(rows, capture)
     capture_of = np.zeros(len(grouping.names), np.int64)
     capture_of[grouping.of_row] = capture
