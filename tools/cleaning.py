@@ -165,7 +165,7 @@ PROPOSE_FILTERS = ToolSpec(
     estimate=_estimate_propose,
     needs=("rows",),
     makes=("filter_examples",),
-    version=3,
+    version=4,
 )
 CLEAN_ROWS = ToolSpec(
     name="clean_rows",

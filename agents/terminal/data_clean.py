@@ -70,11 +70,17 @@ def clean(
     from agents.terminal.data_commands import print_result
     from agents.terminal.direct import Direct
     from agents.terminal.progress import RichProgress
+    from pipelines.errors import InputError
 
     if undo:
         print_result(_undo(source, out), as_json, render_undone)
         return
     chosen = choices(filters, settings or [])
+    if out is not None and not chosen:
+        raise InputError(
+            "--out keeps what filters leave, and none is applied.",
+            "Name some with --filters; without --out this shows them.",
+        )
     _check_free(out)
     with RichProgress() as progress:
         direct = Direct(workspace, seed, progress, executor, workers)
@@ -140,8 +146,13 @@ def _clean(direct: "Direct", chosen: list[dict[str, Any]], out: Path | None) -> 
 
 def _undo(source: Path, out: Path | None) -> dict[str, Any]:
     from pipelines.cleaning.quarantine import restore
+    from pipelines.errors import InputError
     from pipelines.store.rows import read_rows, write_rows
 
+    if not (source / KEPT).is_dir() or not (source / QUARANTINE).is_dir():
+        raise InputError(
+            f"{source} holds no {KEPT} and {QUARANTINE}.", "Give the folder that --out named."
+        )
     rows = restore(read_rows(source / KEPT), read_rows(source / QUARANTINE))
     place = source / RESTORED if out is None else out
     _check_free(place)

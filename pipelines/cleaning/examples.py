@@ -10,6 +10,7 @@ import pyarrow as pa
 from pydantic import BaseModel, Field
 
 from pipelines.cleaning.filters import Proposal
+from pipelines.datasets.column_names import group_of_values
 from pipelines.datasets.fields import DEFAULT_MASKS, LABEL, SPLIT, group_of, text_kind
 from pipelines.datasets.keys import text_codes
 from pipelines.visible import visible
@@ -80,5 +81,7 @@ def may_show(column: pa.Field) -> bool:
 
 
 def text(value: Any) -> str:
-    """A value on one line; numbers with six digits."""
+    """A value on one line; numbers with six digits, nothing that is an address or a moment."""
+    if isinstance(value, str) and group_of_values([value]) in HIDDEN:
+        return "(hidden)"
     return visible(f"{value:g}" if isinstance(value, float) else str(value), WIDTH)

@@ -101,10 +101,15 @@ def test_settings_that_cannot_be_are_told(filters, setting, said) -> None:
 
 
 def test_undo_of_what_no_cleaning_wrote_is_an_error(clean, tmp_path: Path) -> None:
-    from pipelines.errors import NetloopError
-
-    with pytest.raises(NetloopError, match="cannot be read"):
+    with pytest.raises(InputError, match="holds no kept and quarantine"):
         clean(tmp_path, "--undo")
+
+
+@pytest.mark.parametrize("words", [(), ("--filters", "")])
+def test_a_place_for_nothing_is_an_error(clean, table: Path, tmp_path: Path, words) -> None:
+    with pytest.raises(InputError, match="none is applied"):
+        clean(table, "--label", "kind", *words, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 PROPOSED = {

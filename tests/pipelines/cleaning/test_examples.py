@@ -66,6 +66,12 @@ def test_text_to_be_read_is_not_quoted(make_table) -> None:
     assert set(found[0].values) == {"size"}
 
 
+def test_addresses_among_other_words_are_hidden(make_table) -> None:
+    rows = make_table(["a"] * 4, peer=["10.0.0.9"] * 2 + ["proxy"] * 2, size=[1.0] * 4)
+    found = shown(rows, "exact_duplicates")
+    assert [one.values["peer"] for one in found] == ["(hidden)", "proxy"]
+
+
 def test_columns_that_identify_are_left_out_of_tables_too(make_table) -> None:
     from pipelines.datasets.fields import field
 
