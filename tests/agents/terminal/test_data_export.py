@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -260,3 +261,21 @@ def test_rows_are_utf_8_whatever_the_locale(export, tmp_path: Path, monkeypatch)
     assert done.returncode == 0
     monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
     assert export("one.pcap", "--profile", "text").stdout == (tmp_path / "text.csv").read_text()
+
+
+def test_ctrl_c_ends_a_stream_and_loses_no_flow() -> None:
+    packets = 4000
+    command = [NETLOOP, "data", "export", "-"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        # More than a pipe holds: once it is written, somebody is reading and hears signals.
+        process.stdin.write(capture(packets))
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        found = rows(process.stdout.read().decode())
+        process.stdin.close()
+        assert process.wait() == 130
+    assert sum(int(row["bidirectional_packets"]) for row in found) == packets
