@@ -11,6 +11,7 @@ ICMP_PROTOCOL, TCP_PROTOCOL, UDP_PROTOCOL, ICMPV6_PROTOCOL, SCTP_PROTOCOL = 1, 6
 # Type, code, checksum and four bytes whose meaning depends on the type.
 ICMP_BYTES = 8
 UDP_BYTES = 8
+SYN = 0x02
 # Two ports as in UDP, a verification tag and a checksum of four bytes each.
 SCTP_BYTES = 12
 # Request and reply, of ICMP and of ICMPv6.

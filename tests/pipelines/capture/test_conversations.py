@@ -3,6 +3,7 @@
 import io
 import random
 import struct
+import tracemalloc
 
 import numpy as np
 import pyarrow as pa
@@ -58,6 +59,10 @@ class TestInOrder:
     def test_a_piece_inside_another_adds_nothing(self) -> None:
         assert in_order(segments((0, 30), (5, 10), (30, 31))) == TEXT[:31]
 
+    def test_of_two_that_differ_the_first_to_come_stays(self) -> None:
+        for one, other in ((b"ab", b"zz"), (b"zz", b"ab")):
+            assert in_order([Segment(1, b"-"), Segment(2, one), Segment(2, other)]) == b"-" + one
+
     @given(st.permutations(list(range(0, 100, 10))), st.integers(0, 2**32 - 1))
     def test_any_order_of_arrival(self, starts: list[int], base: int) -> None:
         pieces = segments(*((start, start + 10) for start in starts), base=base)
@@ -74,22 +79,44 @@ class TestInOrder:
 class TestConversation:
     def test_repeats_of_tcp_take_no_room(self) -> None:
         conversation = Conversation(True, (1, 2), 0)
-        assert conversation.add(0, Segment(5, b"abc")) == 3
-        assert conversation.add(0, Segment(5, b"abc")) == 0
-        assert conversation.add(1, Segment(5, b"abc")) == 3
+        for way in (0, 0, 1):
+            conversation.add(way, Segment(5, b"abc"))
+        assert conversation.size == [3, 3]
+        assert conversation.packets == [2, 1]
 
     def test_equal_datagrams_are_two(self) -> None:
         conversation = Conversation(False, (1, 2), 0)
-        assert conversation.add(0, Segment(0, b"abc")) == conversation.add(0, Segment(0, b"abc"))
+        for _ in range(2):
+            conversation.add(0, Segment(0, b"abc"))
+        assert conversation.size == [6, 0]
 
     def test_each_direction_is_bounded(self) -> None:
         conversation = Conversation(True, (1, 2), 0)
         for number in range(MOST_WAY_PACKETS):
             assert conversation.wants(0)
-            conversation.add(0, Segment(number, b"x"))
+            conversation.add(0, Segment(number % 20, b"x"))  # repeats count as well
         assert not conversation.wants(0)
-        conversation.add(1, Segment(0, bytes(MOST_WAY_BYTES)))
+        conversation.add(1, Segment(0, b"x" * MOST_WAY_BYTES))
         assert not conversation.wants(1)
+
+    def test_what_begins_like_nothing_known_is_left_after_two_packets(self) -> None:
+        conversation = Conversation(True, (1, 2), 0)
+        conversation.add(0, Segment(0, b"\xff\xff\xff\xff"))
+        assert conversation.wants(0)
+        conversation.add(0, Segment(4, b"\xff\xff\xff\xff"))
+        assert not conversation.wants(0)
+        assert conversation.wants(1)
+        assert conversation.read() is None
+
+    def test_the_second_packet_may_be_the_first_that_was_sent(self) -> None:
+        conversation = Conversation(True, (1, 2), 0)
+        conversation.add(0, Segment(104, b"\xff\xff"))
+        conversation.add(0, Segment(100, b"GET "))
+        assert conversation.wants(0)
+
+    def test_dns_over_tcp_may_begin_with_any_byte(self) -> None:
+        assert Conversation(True, (40000, 53), 0).is_known == [True, True]
+        assert Conversation(False, (40000, 53), 0).is_known == [False, False]
 
 
 def ethernet(source: int, seq: int, data: bytes, protocol: int = 6, flags: int = 0x18) -> bytes:
@@ -137,6 +164,12 @@ def test_a_flow_says_what_its_segments_say_together() -> None:
     assert row["http_user_agent"] == "test/1"
     assert row["http_status"] == 200
     assert row["tls_ja3"] is row["dns_name"] is None
+
+
+def test_a_request_may_come_with_the_syn() -> None:
+    frames = [ethernet(1, 99, GET[:30], flags=2), ethernet(1, 130, GET[30:])]
+    (row,) = rows_of(capture(*frames))
+    assert row["http_host"] == "www.example"
 
 
 def test_a_segment_that_was_lost_ends_what_is_known() -> None:
@@ -194,16 +227,41 @@ def test_memory_is_bounded_and_what_was_read_stays() -> None:
     update = table.update(batch)
     said.add(batch, update)
     assert said._bytes == 0
-    (row,) = said.take(table.expire()["number"])
+    said.add(batch, update)  # a flow that was read is not begun again
+    assert said._bytes == 0
+    again = Conversations()
+    again.add(batch, update)
+    numbers = table.expire()["number"]
+    (row,) = said.take(numbers)
+    assert row == again.take(numbers)[0]
     assert row["http_path"] == "/index.html"
     assert said.take(np.array([0, 7])) == [None, None]
+
+
+def test_the_bytes_that_are_counted_are_those_that_are_taken() -> None:
+    """A flood of tiny flows takes no more than is counted, and what is kept of them little."""
+    udp = [(ethernet(1, 0, b"GET /%d" % n, protocol=17), n) for n in range(4000)]
+    frames = [frame[:34] + struct.pack("!H", 1024 + n) + frame[36:] for frame, n in udp]
+    (batch,) = read_batches(io.BytesIO(capture(*frames)), CaptureHealth())
+    update = FlowTable(SETTINGS).update(batch)
+    tracemalloc.start()
+    try:
+        said = Conversations()
+        said.add(batch, update)
+        taken = tracemalloc.get_traced_memory()[0]
+        assert len(said._open) == 4000
+        assert 0.5 * said._bytes < taken < 1.3 * said._bytes
+        said._read_all()
+        assert tracemalloc.get_traced_memory()[0] < 0.6 * taken
+    finally:
+        tracemalloc.stop()
 
 
 def test_flows_that_ended_hold_no_bytes() -> None:
     (batch,) = read_batches(io.BytesIO(capture(*exchange())), CaptureHealth())
     table, said = FlowTable(SETTINGS), Conversations()
     said.add(batch, table.update(batch))
-    assert said._bytes == len(GET) + len(OK)
+    assert said._bytes > len(GET) + len(OK)
     said.take(table.expire()["number"])
     assert said._bytes == 0
 
