@@ -55,7 +55,7 @@ def _check(plan: Plan, state: State) -> None:
     for step in plan.steps:
         if leaks := leaks_under(found, step.params["masks"]):
             raise InputError(
-                f"{step.tool}.masks would show models what the audit was told is hidden. {leaks[0]}",
+                f"{step.tool}.masks would show models what the audit took for hidden. {leaks[0]}",
                 "Leave it masked; or begin a run whose spec names data.masks, and says why in "
                 "data.accept_shortcuts.",
             )

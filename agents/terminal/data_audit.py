@@ -58,8 +58,7 @@ def command(
 
     hidden = mask_list(masks)
     check_model(stress)
-    if picture is not None and picture.suffix.lower() != ".png":
-        raise InputError(f"--picture {picture} is no PNG.", "Give a name that ends in .png.")
+    check_picture(picture)
     with RichProgress() as progress:
         direct = Direct(workspace, seed, progress, executor, workers)
         direct.import_and_split(source, label, granularity, by, test, protocols, test_source)
@@ -78,6 +77,16 @@ def check_model(name: str | None) -> None:
 
     if name is not None and name not in MODELS:
         raise InputError(f"There is no model {name!r}.", f"There are: {', '.join(MODELS)}.")
+
+
+def check_picture(path: Path | None) -> None:
+    """Raises InputError for a file that could not be drawn, before anything is read."""
+    if path is None:
+        return
+    if path.suffix.lower() != ".png":
+        raise InputError(f"--picture {path} is no PNG.", "Give a name that ends in .png.")
+    if not path.parent.is_dir():
+        raise InputError(f"--picture {path}: there is no folder {path.parent}.", "Make it first.")
 
 
 def _stressed(

@@ -81,16 +81,20 @@ def audit(
         raise NetloopError("A side of the split is empty.", "Draw a split with rows to test on.")
     names, raw = column_groups(rows.schema), list(raw_fields(rows.schema))
     counts = _counts(rows)
-    side = _side(rows, known[counts[known]], test[counts[test]], len(raw) + len(names))
     steps = len(raw) + len(names)
+    # of every group of behaviour one more guess may be made: its best field by thresholds
+    guesses = steps + len({*names} - {*DEFAULT_MASKS})
+    side = _side(rows, known[counts[known]], test[counts[test]], guesses)
     fields: list[FieldAudit] = []
     groups: list[GroupAudit] = []
     for field in raw:
         progress("auditing fields", len(fields), steps, "fields")
         fields.append(audit_field(field, rows, side, masks))
     for name in names:
-        progress("auditing fields", len(fields) + len(groups), steps, "fields")
-        groups.append(audit_group(name, rows, side, masks, fields))
+        progress("auditing fields", len(raw) + len(groups), steps, "fields")
+        group, by_thresholds = audit_group(name, rows, side, masks, fields)
+        groups.append(group)
+        fields += by_thresholds
     progress("auditing fields", steps, steps, "fields")
     fields.sort(key=lambda row: (-row.accuracy, row.name))
     leaks = list(find_leaks(rows, split, _side(rows, known, test, side.guesses)))

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, Field
 
-from pipelines.audit.chance import HeldOut, Verdict, judge, most_frequent
+from pipelines.audit.chance import HeldOut, Judgement, Verdict, judge, most_frequent
 from pipelines.audit.fields import RawField, blamed_group
 from pipelines.datasets.keys import Codes
 
@@ -31,7 +31,7 @@ class FieldAudit(BaseModel):
     masked: bool = Field(description="Whether the masks in force take it from every model")
     group: str = Field(description="The field group whose mask takes it away")
     groups: list[str] = Field(description="All field groups that it touches")
-    values: int = Field(description="Distinct values in all rows")
+    values: int = Field(description="Distinct values in all rows; by thresholds, their ranges")
 
 
 def audit_field(raw: RawField, rows: pa.Table, side: HeldOut, masks: Sequence[str]) -> FieldAudit:
@@ -39,18 +39,25 @@ def audit_field(raw: RawField, rows: pa.Table, side: HeldOut, masks: Sequence[st
     values = raw.read(rows)
     predicted = look_up(values[side.known], side.labels[side.known], values[side.test])
     found = judge(predicted, side)
+    return field_audit(raw.name, raw.groups, found, masks, values=len(np.unique(values)))
+
+
+def field_audit(
+    name: str, groups: tuple[str, ...], found: Judgement, masks: Sequence[str], *, values: int
+) -> FieldAudit:
+    """The row of a field of ``groups`` whose guesses were judged."""
     return FieldAudit(
-        name=raw.name,
+        name=name,
         accuracy=found.accuracy,
         macro_f1=found.macro_f1,
         majority=found.majority,
         gain=found.gain,
         chance=found.chance,
         verdict=found.verdict,
-        masked=bool(set(raw.groups) & set(masks)),
-        group=blamed_group(raw.groups),
-        groups=list(raw.groups),
-        values=len(np.unique(values)),
+        masked=bool(set(groups) & set(masks)),
+        group=blamed_group(groups),
+        groups=list(groups),
+        values=values,
     )
 
 

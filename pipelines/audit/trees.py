@@ -1,17 +1,23 @@
 """A small tree on each field group: shortcuts that need a threshold, or two fields together."""
 
-from collections.abc import Sequence
-from typing import Literal
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, Field
 
 from pipelines.audit.chance import HeldOut, judge
-from pipelines.audit.lookup import FieldAudit
+from pipelines.audit.lookup import FieldAudit, field_audit
 from pipelines.datasets.fields import DEFAULT_MASKS, LABEL, SPLIT, group_of
 from pipelines.datasets.keys import Codes, numbers
 from pipelines.represent.features import FeatureEncoder
+
+if TYPE_CHECKING:
+    from sklearn.tree import DecisionTreeClassifier
 
 DEPTH = 6
 FEWEST_ROWS_A_LEAF = 3
@@ -51,20 +57,26 @@ def column_groups(schema: pa.Schema) -> list[str]:
 
 def audit_group(
     group: str, rows: pa.Table, side: HeldOut, masks: Sequence[str], fields: Sequence[FieldAudit]
-) -> GroupAudit:
+) -> tuple[GroupAudit, list[FieldAudit]]:
     """Grow a tree on the columns of ``group`` and set the group's best look-up beside it.
 
-    ``fields``: all look-ups; those that touch other groups too are left out.
+    ``fields``: all look-ups; those that touch other groups too are left out. Behaviour that a tree
+    sees through and no look-up does is asked for one field that is enough by thresholds: a number
+    that is never twice the same, one byte, one gap. It comes as a row of its own.
     """
-    found = judge(_tree_guesses(group, rows, side), side)
+    grown = _grow(group, rows, side)
+    found = judge(grown.guesses(side.test), side)
     own = [row for row in fields if row.groups == [group]]
-    best = max(own, key=lambda row: (row.gain, row.accuracy), default=None)
     identifier = group in DEFAULT_MASKS
-    shortcut = any(row.verdict == "shortcut" for row in own)
+    more: list[FieldAudit] = []
+    if not identifier and found.verdict == "shortcut" and not _tells(own):
+        more = [_by_thresholds(grown, group, rows, side, masks)]
+        own += more
+    best = max(own, key=lambda row: (row.gain, row.accuracy), default=None)
     verdict: GroupVerdict = found.verdict
     if verdict == "shortcut" and not identifier:
         verdict = "strong"
-    return GroupAudit(
+    audited = GroupAudit(
         group=group,
         identifier=identifier,
         masked=group in masks,
@@ -74,23 +86,82 @@ def audit_group(
         tree_macro_f1=found.macro_f1,
         majority=found.majority,
         chance=min([found.chance, *(row.chance for row in own)]),
-        verdict="shortcut" if shortcut else verdict,
+        verdict="shortcut" if _tells(own) else verdict,
     )
+    return audited, more
 
 
-def _tree_guesses(group: str, rows: pa.Table, side: HeldOut) -> Codes:
+def _tells(fields: Sequence[FieldAudit]) -> bool:
+    return any(row.verdict == "shortcut" for row in fields)
+
+
+@dataclass(frozen=True)
+class Grown:
+    """A tree on some features of some rows."""
+
+    rows: pa.Table
+    encoder: FeatureEncoder
+    features: slice
+    tree: "DecisionTreeClassifier"
+
+    def guesses(self, asked: Codes) -> Codes:
+        """The class codes of the asked rows, some rows at a time: bytes become floats."""
+        parts = [asked[start : start + MOST_ROWS] for start in range(0, len(asked), MOST_ROWS)]
+        return np.concatenate([self.tree.predict(self._encoded(part)) for part in parts])
+
+    def grow(self, known: Codes, labels: Codes) -> Self:
+        """Fit the tree on rows ``known``, whose class codes are ``labels``."""
+        with warnings.catch_warnings():  # few rows of many classes are classes all the same
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+            self.tree.fit(self._encoded(known), labels)
+        return self
+
+    def _encoded(self, places: Codes) -> np.ndarray:
+        encoded = self.encoder.transform(self.rows.take(pa.array(places)))
+        return np.asarray(encoded[:, self.features])
+
+
+def _grow(group: str, rows: pa.Table, side: HeldOut) -> Grown:
+    rows = _with_small_times(rows) if group == "time" else rows
+    rows = rows.select([column.name for column in rows.schema if group_of(column) == group])
+    known = _sample(side.known)
+    encoder = FeatureEncoder.fit(rows.take(pa.array(known)), ())
+    return Grown(rows, encoder, slice(None), _new_tree()).grow(known, side.labels[known])
+
+
+def _new_tree() -> "DecisionTreeClassifier":
     from sklearn.tree import DecisionTreeClassifier
 
-    others = {group_of(column) for column in rows.schema} - {group}
-    rows = _with_small_times(rows) if group == "time" else rows
-    known = _sample(side.known)
-    encoder = FeatureEncoder.fit(rows.take(known), others)
-    tree = DecisionTreeClassifier(
+    return DecisionTreeClassifier(
         max_depth=DEPTH, min_samples_leaf=FEWEST_ROWS_A_LEAF, random_state=0
     )
-    tree.fit(encoder.transform(rows.take(known)), side.labels[known])
-    guesses: Codes = tree.predict(encoder.transform(rows.take(side.test)))
-    return guesses
+
+
+def _by_thresholds(
+    grown: Grown, group: str, rows: pa.Table, side: HeldOut, masks: Sequence[str]
+) -> FieldAudit:
+    """A tree on that field of the group which the tree on all of them leaned on most."""
+    weights = grown.tree.feature_importances_
+    fields = zip(_field_names(grown.encoder), grown.encoder.fields(), strict=True)
+    name, chosen = max(fields, key=lambda field: float(weights[field[1]].sum()))
+    known = _sample(side.known)
+    alone = Grown(grown.rows, grown.encoder, chosen, _new_tree()).grow(known, side.labels[known])
+    return field_audit(
+        f"{name} by thresholds",
+        (group,),
+        judge(alone.guesses(side.test), side),
+        masks,
+        values=int(alone.tree.get_n_leaves()),
+    )
+
+
+def _field_names(encoder: FeatureEncoder) -> Iterator[str]:
+    """A number's or a byte's own name; that of the column for the features of a text."""
+    for column in encoder.columns:
+        names = iter(column.names())
+        for width in column.widths():
+            own = list(islice(names, width))
+            yield own[0] if width == 1 else column.column
 
 
 def _sample(known: Codes) -> Codes:

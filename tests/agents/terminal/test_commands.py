@@ -665,6 +665,7 @@ def test_chat_needs_a_terminal(netloop: Netloop) -> None:
     [
         (("--stress", "forest"), "There is no model 'forest'"),
         (("--picture", "audit.jpg"), "is no PNG"),
+        (("--picture", "nowhere/audit.png"), "there is no folder nowhere"),
         (("--test-source", "nowhere"), "nowhere"),
     ],
 )

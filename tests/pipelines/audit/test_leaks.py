@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.audit.audit import Audit, audit
+from pipelines.audit.audit import Audit, audit, leaks_under
 from pipelines.audit.leaks import Leak
-from pipelines.datasets.fields import SPLIT, field
+from pipelines.datasets.fields import COLUMN, LABEL, SPLIT, field
 from pipelines.datasets.split_manifest import SIDES, Split, row_order
 from pipelines.datasets.splits import make_split
 
@@ -94,6 +94,15 @@ def test_forty_clean_rows_raise_no_alarm_even_unmasked(clean, seed: int) -> None
     found = audit(rows, make_split(rows, "flow", 0.5, seed=seed), masks=[])
     assert found.verdict == "trustworthy", found.reasons
     assert {row.verdict for row in found.fields} == {"none"}
+
+
+@pytest.mark.parametrize(("count", "classes"), [(40, 20), (200, 5), (200, 20), (2000, 20)])
+def test_clean_rows_of_many_classes_raise_no_alarm(clean, count: int, classes: int) -> None:
+    """Half as many classes as rows is no reason for a warning either: pytest would raise it."""
+    kinds = np.random.default_rng(classes).integers(0, classes, count)
+    rows = put(clean(count), "label", pa.array([f"family {kind}" for kind in kinds]))
+    found = audit(rows, make_split(rows, "flow", 0.5), masks=[])
+    assert (found.verdict, found.reasons) == ("trustworthy", [])
 
 
 def test_forty_rows_without_the_guard_would_have_raised_one(clean) -> None:
@@ -349,3 +358,84 @@ def test_two_identifiers_that_tell_only_together_are_blamed_once(clean) -> None:
     assert found.reasons[0].startswith("mac_vendor + ttl give")
     alone = put(rows, "src2dst_ttl", pa.array(malware + 64, pa.uint8()))
     assert audit(alone, make_split(alone, "flow", 0.5), masks=[]).mend.masks == ["ttl"]
+
+
+def test_a_label_in_one_byte_of_payload_is_a_doubt(clean) -> None:
+    """No look-up knows a payload that is never twice the same; one byte of it tells all."""
+    rows = clean()
+    labels = rows["label"].to_pylist()
+    payloads = zip(rows["payload"].to_pylist(), labels, strict=True)
+    told = [payload[:2] + label[:1].encode() + payload[3:] for payload, label in payloads]
+    rows = put(rows, "payload", pa.array(told, pa.binary(8)))
+    found = audit(rows, make_split(rows, "flow", 0.5))
+    assert found.verdict == "doubtful"
+    assert "payload[0][2] by thresholds (accuracy 1.000" in found.reasons[0]
+    assert next(g for g in found.groups if g.group == "payload").field_accuracy == 1
+    hidden = audit(rows, make_split(rows, "flow", 0.5), masks=["payload"])
+    assert hidden.verdict == "trustworthy", "models do not see it"
+
+
+def test_a_label_in_the_gaps_is_a_doubt(clean) -> None:
+    rows = clean()
+    late = [300 * (label == "malware") for label in rows["label"].to_pylist()]
+    gaps = [[0, 1000 + more + n % 200, 7 * n % 90] for n, more in enumerate(late)]
+    rows = put(rows, "packet_gap_us", pa.array(gaps, rows.schema.field("packet_gap_us").type))
+    found = audit(rows, make_split(rows, "flow", 0.5))
+    assert found.verdict == "doubtful" and "packet_gap_us[1] by thresholds" in found.reasons[0]
+
+
+@pytest.mark.parametrize("absent", [None, float("nan")])
+@pytest.mark.parametrize("told", ["noise", "missing"])
+def test_a_column_that_tells_the_label_by_a_threshold_is_a_doubt(told: str, absent) -> None:
+    random = np.random.default_rng(3)
+    labels = np.array(["a", "b"])[random.integers(0, 2, 300)]
+    values = [float(value) for value in random.normal(0, 0.1, 300)]
+    if told == "noise":
+        values = [value + (label == "b") for value, label in zip(values, labels, strict=True)]
+    else:
+        values = [absent if label == "a" else v for v, label in zip(values, labels, strict=True)]
+    own = [field("label", pa.string(), LABEL), field("capture", pa.string(), SPLIT)]
+    own += [field("flow", pa.int64(), SPLIT), field("x", pa.float64(), COLUMN)]
+    arrays = [pa.array(labels), pa.array(["t"] * 300), pa.array(range(300)), pa.array(values)]
+    rows = pa.Table.from_arrays(arrays, schema=pa.schema(own))
+    found = audit(rows, make_split(rows, "row", 0.5))
+    assert found.verdict == "doubtful"
+    name = {"noise": "x by thresholds", "missing": "x is missing by thresholds"}[told]
+    assert name in found.reasons[0]
+
+
+def test_fields_that_only_together_tell_are_strong_but_no_doubt(clean) -> None:
+    """Behaviour of several fields is what models are there to learn."""
+    rows = clean(2000)
+    labels = rows["label"].to_pylist()
+    random = np.random.default_rng(5)
+    first = random.integers(0, 1000, len(labels))
+    second = [(f >= 500) ^ (label == "malware") for f, label in zip(first, labels, strict=True)]
+    noise = random.integers(0, 500, len(labels))
+    gaps = np.c_[np.zeros(len(labels), int), first, 500 * np.array(second) + noise].tolist()
+    rows = put(rows, "packet_gap_us", pa.array(gaps, rows.schema.field("packet_gap_us").type))
+    found = audit(rows, make_split(rows, "flow", 0.5))
+    assert next(g for g in found.groups if g.group == "gaps").verdict == "strong"
+    assert found.verdict == "trustworthy"
+
+
+def test_an_identifier_is_not_blamed_for_the_behaviour_beside_it(clean) -> None:
+    """TTL and first length together tell; the length alone does: there is no mask to add."""
+    rows = clean()
+    lengths = [[100 + (label == "malware"), 60, 60] for label in rows["label"].to_pylist()]
+    rows = put(rows, "packet_length", pa.array(lengths, rows.schema.field("packet_length").type))
+    found = audit(rows, make_split(rows, "flow", 0.5), masks=[])
+    assert found.verdict == "doubtful" and found.mend.masks == []
+    assert "first_packet_length" in found.reasons[0]
+
+
+def test_other_masks_tell_what_the_ones_in_force_hid(clean) -> None:
+    rows = clean()
+    value = [7 if label == "malware" else 9 for label in rows["label"].to_pylist()]
+    rows = put(rows, "ip_id", pa.array(value, pa.uint16()))
+    found = audit(rows, make_split(rows, "flow", 0.5))
+    assert leaks_under(found, found.masks) == [] == leaks_under(found, ["ip_id"])
+    (words,) = leaks_under(found, ["ports"])
+    assert words.startswith("ip_id alone gives the label away")
+    bare = audit(rows, make_split(rows, "flow", 0.5), masks=[])
+    assert leaks_under(bare, []) == [], "the audit said it itself"
