@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.capture.batch import PacketBatch
-from pipelines.capture.headers import ICMP, TCP, UDP, Offsets, read_torn
+from pipelines.capture.headers import BYTE, ICMP, TCP, UDP, Offsets, read_torn
 from pipelines.capture.network import Network
 
 ICMP_PROTOCOL, TCP_PROTOCOL, UDP_PROTOCOL, ICMPV6_PROTOCOL, SCTP_PROTOCOL = 1, 6, 17, 58, 132
@@ -14,6 +14,9 @@ UDP_BYTES = 8
 SYN = 0x02
 # Two ports as in UDP, a verification tag and a checksum of four bytes each.
 SCTP_BYTES = 12
+# Chunks of SCTP that carry data, and the bytes of their headers (RFC 9260, RFC 8260).
+DATA_CHUNK, DATA_CHUNK_BYTES = 0, 16
+INTERLEAVED_CHUNK, INTERLEAVED_CHUNK_BYTES = 64, 20
 # Request and reply, of ICMP and of ICMPv6.
 ECHOES = (8, 0, 128, 129)
 
@@ -21,9 +24,10 @@ ECHOES = (8, 0, 128, 129)
 def decode_transport(batch: PacketBatch, network: Network) -> None:
     """Fill in ports, TCP, ICMP and payload columns.
 
-    Payload is what follows TCP, UDP, SCTP or an ICMP echo. Other ICMP messages quote packets or
-    name hosts, tunnels hold whole packets and other protocols are unknown: there the bytes are
-    headers, with the addresses, ports and times to live that masks are to hide.
+    Payload is what follows TCP, UDP, an ICMP echo or the header of an SCTP chunk of data. Other
+    ICMP messages quote packets or name hosts, as SCTP's other chunks do, tunnels hold whole packets
+    and other protocols are unknown: there the bytes are headers, with the addresses, ports and
+    times to live that masks are to hide.
     """
     transport, stop = network.transport, network.stop
     np.copyto(batch.transport_offset, transport, where=network.has_transport)
@@ -83,7 +87,13 @@ def _decode_sctp(
     headers = read_torn(batch.buffer, UDP, transport[rows], stop[rows])
     batch.src_port[rows] = headers["src_port"]
     batch.dst_port[rows] = headers["dst_port"]
-    payload[rows] = transport[rows] + SCTP_BYTES
+    chunk_at = transport[rows] + SCTP_BYTES
+    chunk = read_torn(batch.buffer, BYTE, chunk_at, stop[rows])
+    payload[rows] = np.select(
+        [chunk == DATA_CHUNK, chunk == INTERLEAVED_CHUNK],
+        [chunk_at + DATA_CHUNK_BYTES, chunk_at + INTERLEAVED_CHUNK_BYTES],
+        stop[rows],
+    )
 
 
 def _decode_icmp(

@@ -28,6 +28,7 @@ from pipelines.capture.walk import (
     TEREDO,
     TZSP,
     VXLAN,
+    VXLAN_GPE,
     WIFI,
     WIFI_SWAPPED,
     Steps,
@@ -44,7 +45,7 @@ GRE_PPP, ERSPAN, ERSPAN_3, CISCO_METADATA = 0x880B, 0x88BE, 0x22EB, 0x8909
 GRE_TYPES = (IPV4_TYPE, IPV6_TYPE, ETHERNET, MPLS, MPLS_MULTICAST, 0x8100)
 
 VXLAN_HEADER = np.dtype([("flags", ">u4"), ("network", "V3"), ("reserved", "u1")])
-NETWORK_GIVEN, GROUP_GIVEN = 0x08, 0x80
+NETWORK_GIVEN, GROUP_GIVEN, PROTOCOL_GIVEN = 0x08, 0x80, 0x04
 GENEVE_HEADER = np.dtype(
     [("version", "u1"), ("flags", "u1"), ("type", ">u2"), ("network", "V3"), ("reserved", "u1")]
 )
@@ -106,6 +107,18 @@ def _vxlan(walk: Walk, rows: Rows, start: Offsets) -> Types:
     return chosen([(plain | grouped) & (headers["reserved"] == 0)], [ETHERNET], NO_TUNNEL)
 
 
+def _vxlan_gpe(walk: Walk, rows: Rows, start: Offsets) -> Types:
+    """The generic protocol extension: version 0, and one byte says what follows. That may be a
+    service header (RFC 8300), which stays closed."""
+    walk.mark_tunnel(rows, Tunnel.VXLAN)
+    headers = read(walk.buffer, VXLAN_HEADER, start)
+    word = headers["flags"]
+    good = word & 0xFFFFFF00 == (NETWORK_GIVEN | PROTOCOL_GIVEN) << 24
+    good &= headers["reserved"] == 0
+    kinds = [IPV4_TYPE, IPV6_TYPE, ETHERNET, NOT_IP]
+    return chosen([good & (word & 0xFF == n) for n in (1, 2, 3, 4)], kinds, NO_TUNNEL)
+
+
 def _geneve(walk: Walk, rows: Rows, start: Offsets) -> Types:
     """RFC 8926: version 0, and the options' size in words."""
     walk.mark_tunnel(rows, Tunnel.GENEVE)
@@ -163,7 +176,10 @@ def _teredo(walk: Walk, rows: Rows, start: Offsets) -> Types:
 
 
 def _l2tp(walk: Walk, rows: Rows, start: Offsets) -> Types:
-    """Data of L2TP version 2 (RFC 2661) that carries PPP; control messages carry no packets."""
+    """Data of L2TP version 2 (RFC 2661) that carries PPP; control messages carry no packets.
+
+    What data of version 3 (RFC 3931) carries was agreed before: it stays closed.
+    """
     walk.mark_tunnel(rows, Tunnel.L2TP)
     flags, end = read(walk.buffer, SHORT, start), walk.end[rows]
     sized, sequenced, padded = (flags & flag != 0 for flag in (0x4000, 0x0800, 0x0200))
@@ -177,7 +193,8 @@ def _l2tp(walk: Walk, rows: Rows, start: Offsets) -> Types:
     good = (flags & 0xB4FF == 2) & (stop <= walk.limit[rows])
     good &= np.isin(word, (0xFF03, 0x0021, 0x0057)) | np.isin(word >> 8, (0x21, 0x57))
     walk.shorten(rows, np.where(good, stop, walk.limit[rows]))
-    return chosen([good], [PPP], NO_TUNNEL)
+    is_newer = (flags == 3) & (read_torn(walk.buffer, SHORT, start + 2, end) == 0)
+    return chosen([good, is_newer], [PPP, NOT_IP], NO_TUNNEL)
 
 
 def _tzsp(walk: Walk, rows: Rows, start: Offsets) -> Types:
@@ -219,6 +236,7 @@ def _capwap(walk: Walk, rows: Rows, start: Offsets) -> Types:
 STEPS: Steps = {
     GRE: (4, _gre),
     VXLAN: (8, _vxlan),
+    VXLAN_GPE: (8, _vxlan_gpe),
     GENEVE: (8, _geneve),
     GTP_U: (8, _gtp),
     TEREDO: (1, _teredo),

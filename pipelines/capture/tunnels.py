@@ -27,6 +27,7 @@ from pipelines.capture.walk import (
     TEREDO,
     TZSP,
     VXLAN,
+    VXLAN_GPE,
     Types,
     Walk,
 )
@@ -40,6 +41,7 @@ PORTS = {
     3544: TEREDO,
     4754: GRE,
     4789: VXLAN,
+    4790: VXLAN_GPE,
     5247: CAPWAP,
     6081: GENEVE,
     8472: VXLAN,

@@ -21,7 +21,7 @@ ETHERNET, PPPOE, MPLS, MPLS_MULTICAST = 0x6558, 0x8864, 0x8847, 0x8848
 # The others are numbered behind them.
 LLC, SNAP, PPP, IP, PSEUDOWIRE, FRAME_RELAY = range(0x1_0000, 0x1_0006)
 WIFI, WIFI_PADDED, WIFI_SWAPPED = range(0x1_0010, 0x1_0013)
-GRE, VXLAN, GENEVE, GTP_U, TEREDO, L2TP, TZSP, CAPWAP = range(0x1_0020, 0x1_0028)
+GRE, VXLAN, GENEVE, GTP_U, TEREDO, L2TP, TZSP, CAPWAP, VXLAN_GPE = range(0x1_0020, 0x1_0029)
 # A PPP packet of a protocol that has no step, and a frame of a link type.
 PPP_PROTOCOL, LINK = 0x2_0000, 0x10_0000
 # Where a walk ends without a kind.

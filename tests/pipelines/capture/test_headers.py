@@ -316,11 +316,29 @@ def test_columns_have_equal_length_whatever_the_mixture(make):
     assert (health.decoded, sum(health.skipped.values())) == (3, 2)
 
 
-def test_sctp_has_ports_and_a_payload_after_twelve_bytes(make):
-    sctp = bytes.fromhex("1f90 0050 00000001 deadbeef") + b"chunk"
+@pytest.mark.parametrize(
+    ("chunk", "payload"),
+    [
+        ("00 03 0015 00000001 0000 0000 00000000", b"hello"),  # data
+        ("40 03 0019 00000001 0000 0000 00000000 00000000", b"hello"),  # interleaved data
+        ("01 00 0020 11223344 00010000 00010001 55667788 0005 0008", b""),  # INIT, an address next
+        ("03 00 0010 00000001", b""),  # SACK
+    ],
+)
+def test_sctp_has_ports_and_the_payload_of_a_chunk_of_data(make, chunk, payload):
+    sctp = bytes.fromhex("1f90 0050 00000001 deadbeef" + chunk) + b"hello"
     batch, _ = one(make, make.ethernet(make.ipv4(sctp, protocol=132)))
     assert (batch.src_port[0], batch.dst_port[0]) == (8080, 80)
-    assert (batch.payload_length[0], batch.l4_checksum[0]) == (5, 0)
+    assert (batch.payload_length[0], batch.l4_checksum[0]) == (len(payload), 0)
+    start = batch.payload_offset[0]
+    assert batch.buffer[start : start + len(payload)].tobytes() == payload
+
+
+def test_sctp_that_ends_within_the_chunk_has_no_payload(make):
+    for size in range(4, 28):
+        sctp = bytes.fromhex("1f90 0050 00000001 deadbeef 0003 0015") + bytes(12)
+        batch, _ = one(make, make.ethernet(make.ipv4(sctp[:size], protocol=132)))
+        assert batch.payload_length[0] == 0
 
 
 @pytest.mark.parametrize("header", [BYTE, SHORT, WORD, UDP])

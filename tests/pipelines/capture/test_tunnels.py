@@ -50,6 +50,9 @@ HEADERS = {
     "VXLAN": (4789, "08000000 00000700" + MACS.hex() + "0800", 4, 1),
     "VXLAN of Linux": (8472, "08000000 00000700" + MACS.hex() + "86dd", 6, 1),
     "VXLAN with a group": (4789, "8808 0007 00000700" + MACS.hex() + "8100 0001 0800", 4, 1),
+    "VXLAN-GPE": (4790, "0c000001 00000700", 4, 0),
+    "VXLAN-GPE of IPv6": (4790, "0c000002 00000700", 6, 0),
+    "VXLAN-GPE of Ethernet": (4790, "0c000003 00000700" + MACS.hex() + "0800", 4, 1),
     "GENEVE": (6081, "0000 6558 00000700" + MACS.hex() + "0800", 4, 1),
     "GENEVE with options": (6081, "0240 0800 00000700 01020304 05060708", 4, 0),
     "GENEVE of IPv6": (6081, "0080 86dd 00000700", 6, 0),
@@ -72,8 +75,8 @@ HEADERS = {
 }  # fmt: skip
 CODES = {
     4: Tunnel.IPV4, 41: Tunnel.IPV6, 47: Tunnel.GRE, 4754: Tunnel.GRE, 4789: Tunnel.VXLAN,
-    8472: Tunnel.VXLAN, 6081: Tunnel.GENEVE, 2152: Tunnel.GTP_U, 3544: Tunnel.TEREDO,
-    1701: Tunnel.L2TP, 37008: Tunnel.TZSP, 5247: Tunnel.CAPWAP,
+    4790: Tunnel.VXLAN, 8472: Tunnel.VXLAN, 6081: Tunnel.GENEVE, 2152: Tunnel.GTP_U,
+    3544: Tunnel.TEREDO, 1701: Tunnel.L2TP, 37008: Tunnel.TZSP, 5247: Tunnel.CAPWAP,
 }  # fmt: skip
 
 
@@ -226,6 +229,21 @@ def test_a_tunnel_of_something_else_than_ip_has_no_payload(make):
     batch, health = read(make, carried(make, 4789, content))
     assert (batch.dst_port[0], batch.payload_length[0]) == (4789, 0)
     assert health.tunnels == {"VXLAN": 1}
+
+
+@pytest.mark.parametrize(
+    ("port", "header"), [(4790, "0c000004 00000700 0006"), (1701, "0003 0000 00000007")]
+)
+def test_what_is_known_but_not_opened_has_no_payload(make, port, header):
+    data = carried(make, port, bytes.fromhex(header) + inner(make))
+    batch, _ = read(make, data)
+    assert (batch.dst_port[0], batch.payload_length[0]) == (port, 0)
+
+
+@pytest.mark.parametrize("header", ["1c000001 00000700", "0c000005 00000700", "0c000101 00000700"])
+def test_other_flags_are_no_protocol_extension(make, header):
+    data = carried(make, 4790, bytes.fromhex(header) + inner(make))
+    assert read(make, data)[0].payload_length[0] > 0
 
 
 def test_either_port_tells(make):
