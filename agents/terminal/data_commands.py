@@ -44,15 +44,16 @@ def inspect(
 ) -> None:
     """Say what a source holds.
 
-    Classes, rows, and the health of every capture.
+    Classes, rows, and the health of every capture. A source may be - for standard input.
 
     Example: netloop data inspect captures/ --label folder
     """
     from agents.terminal.direct import Direct
     from agents.terminal.progress import RichProgress
     from agents.terminal.render import render_inspection
+    from pipelines.capture.live import as_file
 
-    with RichProgress() as progress:
+    with RichProgress() as progress, as_file(source, progress=progress) as source:
         direct = Direct(workspace, 0, progress, executor, workers)
         found = direct.call("inspect_source", source=str(source), label=label)
         rows = direct.call(

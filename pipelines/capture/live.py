@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 from pipelines.errors import InputError
+from pipelines.progress import Progress, silent
 
 Stop: TypeAlias = Callable[[], bool]
 
@@ -22,6 +24,7 @@ GATHER_SECONDS = 0.05
 QUIET_SECONDS = 0.01
 # A capturing program that hears the same Ctrl-C still writes what it holds.
 DRAIN_SECONDS = 2.0
+COPY_BYTES = 1 << 20
 
 
 def never() -> bool:
@@ -97,6 +100,24 @@ def open_stream(source: Path, stop: Stop = never) -> Iterator[LiveStream]:
         yield LiveStream(descriptor, source.name, stop)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def as_file(source: Path, stop: Stop = never, progress: Progress = silent) -> Iterator[Path]:
+    """``source``, or a temporary file with all that it gives if it is a stream (``is_stream``).
+
+    For work that has to read twice. Raises InputError if the stream cannot be read.
+    """
+    if not is_stream(source):
+        yield source
+        return
+    with TemporaryDirectory(prefix="netloop-") as folder, open_stream(source, stop) as stream:
+        path = Path(folder, stream.name.replace(" ", "-"))
+        with path.open("wb") as file:
+            while (data := stream.read(COPY_BYTES)) != b"":
+                file.write(data or b"")
+                progress(f"copying {stream.name}", file.tell(), None, "bytes")
+        yield path
 
 
 def _standard_input() -> int:

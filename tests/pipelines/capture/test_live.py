@@ -13,7 +13,7 @@ from pipelines.capture import CaptureHealth, FlowSettings, read_batches, read_fl
 from pipelines.capture import clock as clock_module
 from pipelines.capture.clock import PacketClock
 from pipelines.capture.flows import flow_tables
-from pipelines.capture.live import STANDARD_INPUT, LiveStream, is_stream, open_stream
+from pipelines.capture.live import STANDARD_INPUT, LiveStream, as_file, is_stream, open_stream
 from pipelines.errors import InputError
 
 SECOND = 1_000_000_000
@@ -259,3 +259,23 @@ def test_flows_of_a_pipe_are_those_of_the_file(tmp_path, make, pipe):
     piped = sorted((row for t in read_flows(stream) for row in t.to_pylist()), key=key)
     thread.join()
     assert piped == sorted((row for t in read_flows(path) for row in t.to_pylist()), key=key)
+
+
+def test_a_stream_as_a_file(fifo, make, packet, tmp_path):
+    content, told = make.pcap() + packet(1) * 1_000, []
+    writer = threading.Thread(target=fifo.write_bytes, args=(content,))
+    writer.start()
+    with as_file(fifo, progress=lambda *call: told.append(call)) as path:
+        writer.join()
+        assert path.name == "packets"
+        assert path.read_bytes() == content
+    assert not path.exists()
+    assert told[-1] == ("copying packets", len(content), None, "bytes")
+    with as_file(tmp_path) as same:
+        assert same == tmp_path
+
+
+def test_an_endless_stream_as_a_file_until_it_is_stopped(monkeypatch):
+    monkeypatch.setattr("pipelines.capture.live.DRAIN_SECONDS", 0.05)
+    with as_file(Path("/dev/zero"), stop=lambda: True) as path:
+        assert path.stat().st_size > 0
