@@ -132,6 +132,7 @@ def _model(row: dict[str, Any]) -> "data.ModelScore":
         rows_per_second=row.get("rows_per_second"),
         baseline=row["name"] in BASELINES,
         false_positive_rate=row.get("false_positive_rate"),
+        captures=row.get("captures"),
     )
 
 

@@ -89,9 +89,19 @@ def print_models(models: Sequence[Numbers], best: str | None, console: Console) 
     chosen = [i for i, row in enumerate(ordered) if row["name"] == best]
     print_table(console, columns, rows, frozenset(chosen))
     if chosen:
-        say(console, "* chosen, by the validation side", "dim")
+        say(console, "* chosen without the test side", "dim")
     if any(row["ci"][0] <= 0 and row["ci"][1] >= 1 for row in models):
         say(console, "0 to 1: too few split groups on the test side for an interval.", "yellow")
+    _print_captures(ordered, console)
+
+
+def _print_captures(models: Sequence[Numbers], console: Console) -> None:
+    from pipelines.evaluate.captures import CaptureScore, captures_words
+
+    found = {row["name"]: row["captures"] for row in models if row.get("captures")}
+    if found:
+        scores = {name: CaptureScore.model_validate(score) for name, score in found.items()}
+        say(console, captures_words(scores))
 
 
 def print_health(records: Sequence[Numbers], console: Console) -> None:

@@ -1,6 +1,6 @@
 """One verdict a capture, from the verdicts on its flows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from pydantic import BaseModel
@@ -57,3 +57,13 @@ def score_captures(truth: dict[str, str], verdicts: dict[str, str], seed: int) -
     return CaptureScore(
         captures=len(right), right=float(right.mean()), ci=interval, verdicts=verdicts
     )
+
+
+def captures_words(scores: Mapping[str, CaptureScore]) -> str:
+    """How many whole captures each model judged right, in one sentence."""
+    said = [
+        f"{name} {round(score.right * score.captures)} of {score.captures} "
+        f"({score.right:.3f}, 95 % interval {score.ci[0]:.3f} to {score.ci[1]:.3f})"
+        for name, score in scores.items()
+    ]
+    return f"Whole captures judged right, by the mean over their rows: {', '.join(said)}."

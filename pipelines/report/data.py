@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from pipelines.datasets.fields import DEFAULT_MASKS
+from pipelines.evaluate.captures import CaptureScore
 
 Outcome = Literal["done", "paused", "refused", "failed", "budget"]
 Metric = Literal["macro_f1", "accuracy"]
@@ -170,6 +171,12 @@ class ModelScore(Part):
     rows_per_second: float | None = None
     baseline: bool = Field(True, description="A step of the ladder rather than a candidate")
     false_positive_rate: Score | None = Field(None, description="At a recall of 0.9")
+    captures: CaptureScore | None = Field(None, description="Where whole ones were held out")
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether the interval says nothing: the test side holds too few split groups."""
+        return self.low <= 0 and self.high >= 1
 
 
 class PairedDifference(Part):

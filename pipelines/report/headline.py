@@ -58,7 +58,8 @@ def headline(report: ReportData) -> Headline:
         return Headline("open", _UNFINISHED[report.outcome], ended[1:])
     if missed := _missed(model, report):
         return Headline("warning", missed, [f"{score}.", *ended])
-    return Headline(_level(report), f"{score}.", [*_target_met(model, report), *ended])
+    notes = [*_doubts(report), *_unsure(model), *_target_met(model, report), *ended]
+    return Headline(_level(model, report), f"{score}.", notes)
 
 
 def _ended(report: ReportData, model: ModelScore | None) -> list[str]:
@@ -68,10 +69,22 @@ def _ended(report: ReportData, model: ModelScore | None) -> list[str]:
     return [*early, report.error] if report.outcome == "failed" and report.error else early
 
 
-def _level(report: ReportData) -> Level:
+def _level(model: ModelScore, report: ReportData) -> Level:
     if report.outcome in _ENDED_EARLY:
         return "open"
-    return "warning" if _behaviour_alone(report) else "good"
+    doubtful = _behaviour_alone(report) or _doubts(report) or _unsure(model)
+    return "warning" if doubtful else "good"
+
+
+def _doubts(report: ReportData) -> list[str]:
+    """The first reason of an audit that doubts, unless the first line says it already."""
+    if report.audit is None or report.audit.verdict != "doubtful" or _behaviour_alone(report):
+        return []
+    return [f"The audit calls this doubtful: {report.audit.reasons[0]}"]
+
+
+def _unsure(model: ModelScore) -> list[str]:
+    return ["The test side holds too few split groups for an interval."] if model.is_unsure else []
 
 
 def against_baseline(difference: PairedDifference) -> str:

@@ -1,5 +1,6 @@
 """How well the models do: the ladder, the chosen one class by class, few labels, curves."""
 
+from pipelines.evaluate.captures import captures_words
 from pipelines.report import pictures
 from pipelines.report.data import (
     ClassScore,
@@ -21,8 +22,8 @@ from pipelines.report.html import (
 )
 
 _FAIR = (
-    "Every model was trained on the same rows and tested on the same rows. The choice was made on "
-    "the validation side; the test side was read once."
+    "Every model was trained on the same rows and tested on the same rows. The choice was made "
+    "without the test side, which was read once."
 )
 _FAIR_DRAWS = (
     "Means over the draws. In each draw all models learnt from the same few rows and met "
@@ -47,8 +48,15 @@ def models(report: ReportData) -> Markup:
                 f"In colour: the chosen model. Bars: 95 % interval over {resampled}.",
             ),
             _ladder(ordered, report.chosen),
+            _captures(ordered),
         ]
     )
+
+
+def _captures(ordered: list[ModelScore]) -> Markup:
+    """How many whole captures each model judged right, where whole ones were held out."""
+    scores = {model.name: model.captures for model in ordered if model.captures is not None}
+    return element("p", captures_words(scores)) if scores else Markup()
 
 
 def _ladder(ordered: list[ModelScore], chosen: str | None) -> Markup:

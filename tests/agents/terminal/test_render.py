@@ -131,6 +131,18 @@ def test_models_keep_score_and_interval_at_any_width(screen, width: int) -> None
     assert "chosen" not in view.text
 
 
+@WIDTHS
+def test_whole_captures_are_told_where_they_were_held_out(screen, width: int) -> None:
+    score = {"captures": 4, "right": 0.75, "ci": [0.25, 1.0], "verdicts": {}}
+    told = [{**row, "captures": score if row["name"] == "cnn" else None} for row in MODELS]
+    view = screen(width)
+    render.render_models({"models": told, "best": None}, view.console)
+    view.check_width()
+    assert "rows: cnn 3 of 4 (0.750, 95 % interval 0.250 to 1.000)." in view.words
+    render.render_models({"models": MODELS, "best": None}, (view := screen(width)).console)
+    assert "Whole captures" not in view.text
+
+
 def test_what_was_not_measured_is_a_dash(screen) -> None:
     view = screen(80)
     bare = model("cnn", 0.5, rows_per_second=None, false_positive_rate=None)

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from pipelines.errors import InputError
-from pipelines.evaluate.captures import capture_probabilities, score_captures
+from pipelines.evaluate.captures import (
+    CaptureScore,
+    capture_probabilities,
+    captures_words,
+    score_captures,
+)
 
 
 def test_a_capture_has_the_mean_of_its_rows() -> None:
@@ -44,3 +49,12 @@ def test_verdicts_on_other_captures_are_refused(verdicts: dict[str, str]) -> Non
         score_captures({"a": "x"}, verdicts, seed=0)
     with pytest.raises(InputError):
         score_captures({}, {}, seed=0)
+
+
+def test_the_words_count_captures_and_give_the_interval() -> None:
+    one = CaptureScore(captures=4, right=0.75, ci=(0.25, 1.0), verdicts={})
+    assert captures_words({"forest": one, "cnn": one.model_copy(update={"right": 1.0})}) == (
+        "Whole captures judged right, by the mean over their rows: "
+        "forest 3 of 4 (0.750, 95 % interval 0.250 to 1.000), "
+        "cnn 4 of 4 (1.000, 95 % interval 0.250 to 1.000)."
+    )

@@ -222,3 +222,28 @@ def test_baseline_without_a_paired_difference() -> None:
 def test_difference_in_words(low: float, difference: float, high: float, words: str) -> None:
     found = d.PairedDifference(baseline="x", difference=difference, low=low, high=high)
     assert against_baseline(found) == words
+
+
+def audited(verdict: str, rows: tuple[d.AuditRow, ...] = (), *reasons: str) -> d.Audit:
+    return d.Audit(rows=list(rows), verdict=verdict, reasons=list(reasons))  # type: ignore[arg-type]
+
+
+def test_a_doubt_of_the_audit_that_is_no_field_is_told_and_takes_the_green_away() -> None:
+    said = headline(report(audit=audited("doubtful", (), "9 test rows are known.", "Also this.")))
+    assert said.level == "warning"
+    assert said.details[0] == "The audit calls this doubtful: 9 test rows are known."
+    assert headline(report(audit=audited("trustworthy"))).level == "good"
+
+
+def test_a_field_that_the_first_line_names_is_not_told_twice() -> None:
+    row = shortcut("bytes", 0.9, group="sizes")
+    said = headline(report(audit=audited("doubtful", (row,), "bytes alone ...")))
+    assert said.level == "warning" and "bytes" in said.line
+    assert not any("bytes" in line for line in said.details)
+
+
+def test_a_score_without_an_interval_is_not_green() -> None:
+    unsure = CNN.model_copy(update={"low": 0.0, "high": 1.0})
+    said = headline(report(models=[FOREST, unsure]))
+    assert said.level == "warning"
+    assert said.details[0] == "The test side holds too few split groups for an interval."

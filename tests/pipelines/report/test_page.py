@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.evaluate.captures import CaptureScore
 from pipelines.report import data as d
 from pipelines.report.html import Figure, Markup, element, preformatted, table, text
 from pipelines.report.page import POLICY, render_page, write_report
@@ -180,7 +181,7 @@ def test_first_line_is_what_was_found(make) -> None:
     words = " ".join(Page(render_page(report)).words.split())
     line = "cnn reaches macro-F1 0.908 (95 % interval 0.899 to 0.917), 0.022 better than"
     assert words.index(report.goal) < words.index(line) < words.index("Models")
-    assert render_page(report).count('class="headline good"') == 1
+    assert render_page(report).count('class="headline warning"') == 1, "the audit doubts"
     missed = report.model_copy(update={"target": 0.95})
     assert '<div class="headline warning"><p class="line">Target missed' in render_page(missed)
 
@@ -273,7 +274,7 @@ def test_words_about_fairness_fit_the_way_of_testing(make) -> None:
     assert "validation side" not in few
     one_split = Page(render_page(make(3).model_copy(update={"few_labels": None}))).words
     assert "interval over resampled split groups" in one_split
-    assert "made on the validation side" in one_split
+    assert "made without the test side" in one_split
 
 
 def test_target_is_drawn_only_on_its_own_axis(make) -> None:
@@ -383,3 +384,13 @@ def test_the_first_line_is_what_was_overridden(make) -> None:
     line = html[html.index('class="line"') :]
     assert line[line.index(">") + 1 :].startswith("This number was accepted although")
     assert "&lt;b&gt;ttl" in html and "<b>ttl" not in html
+
+
+def test_whole_captures_are_told_where_they_were_held_out(make) -> None:
+    report = make(3)
+    assert "Whole captures" not in Page(render_page(report)).words
+    score = {"captures": 4, "right": 0.75, "ci": (0.25, 1.0), "verdicts": {"a.pcap": "x"}}
+    whole = {"cnn": {"captures": CaptureScore.model_validate(score)}}
+    models = [model.model_copy(update=whole.get(model.name, {})) for model in report.models]
+    words = Page(render_page(report.model_copy(update={"models": models}))).words
+    assert "cnn 3 of 4 (0.750, 95 % interval 0.250 to 1.000)." in words
