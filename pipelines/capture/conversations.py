@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipelines.capture.batch import PacketBatch
 from pipelines.capture.flow_table import Update
 from pipelines.capture.transport import SYN, TCP_PROTOCOL, UDP_PROTOCOL
-from pipelines.protocols.openings import is_opening
+from pipelines.protocols.openings import DNS_PORT, is_opening
 
 # Hellos, headers and most certificate chains lie within; so do the first flights of QUIC.
 MOST_WAY_BYTES = 8192
@@ -25,7 +25,6 @@ GLANCED_PACKETS = 2
 MOST_BYTES = 1 << 28
 # What a flow and a packet of it take beside the payload, in bytes.
 CONVERSATION_COST, SEGMENT_COST = 800, 160
-DNS_PORT = 53
 NOTHING = b""
 SEQUENCE_NUMBERS = 1 << 32
 
@@ -53,7 +52,6 @@ class Conversation:
         self.is_tcp, self.ports, self.time_ns = is_tcp, ports, time_ns
         self.ways: tuple[list[Segment], list[Segment]] = ([], [])
         self.size, self.packets = [0, 0], [0, 0]
-        # DNS over TCP begins with its length, and so with any byte.
         self.is_known = [is_tcp and DNS_PORT in ports] * 2
         self.cost = CONVERSATION_COST
 

@@ -14,7 +14,8 @@ from pipelines.capture.flow_table import Update
 from pipelines.capture.moments import joined, statistics
 from pipelines.capture.settings import FlowSettings
 from pipelines.datasets.fields import SPLIT, field
-from pipelines.protocols.columns import protocol_arrays, protocol_fields
+from pipelines.protocols.arrays import protocol_arrays
+from pipelines.protocols.columns import protocol_fields
 
 # What each row's packets say, None for nothing known (docs/protocols.md).
 Said = Sequence[Mapping[str, Any] | None]

@@ -5,6 +5,7 @@ from typing import Any
 
 from pipelines.protocols import quic
 from pipelines.protocols.dns import split_tcp
+from pipelines.protocols.openings import DNS_PORT
 from pipelines.protocols.say_banner import dialogue_row, ssh_row
 from pipelines.protocols.say_dns import dns_row
 from pipelines.protocols.say_http import http_row
@@ -14,7 +15,6 @@ from pipelines.protocols.tls_records import HANDSHAKE
 Row = dict[str, Any]
 # They look like DNS but ask the neighbourhood: NetBIOS, multicast DNS, LLMNR.
 NEIGHBOUR_PORTS = {137, 5353, 5355}
-DNS_PORT = 53
 
 
 def describe_stream(

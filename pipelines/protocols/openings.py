@@ -2,6 +2,8 @@
 
 import re
 
+# DNS over TCP begins with its length, and so with any byte: only its port tells.
+DNS_PORT = 53
 # Lines of text, TLS records, and what may come before TLS: TPKT of remote desktops, SSLRequest of
 # PostgreSQL, both sides of MySQL, LDAP, SOCKS, resets of OpenVPN.
 STREAM = re.compile(

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.datasets.fields import text_kind
 from pipelines.errors import InputError
+from pipelines.represent.arrays import column_array, is_there, mismatch, number_matrix, text_array
 
-FLOAT32_LIMIT = float(np.finfo(np.float32).max)
 # Features of a text column: more parts than these share them.
 MOST_PARTS = 256
 
@@ -76,7 +76,7 @@ class Categories(_Column):
     @classmethod
     def fit(cls, column: str, values: pa.Array, most: int) -> Self:
         """Learn the ``most`` most frequent values; equally frequent ones in alphabetical order."""
-        counts = Counter(value for value in _text(column, values).to_pylist() if value is not None)
+        counts = Counter(text_array(column, values).drop_null().to_pylist())
         frequent = sorted(counts, key=lambda value: (-counts[value], value))[:most]
         return cls(column=column, values=sorted(frequent))
 
@@ -90,11 +90,11 @@ class Categories(_Column):
 
     def encode(self, rows: pa.Table) -> np.ndarray:
         """Zeros and ones of shape (rows, features)."""
-        text = _text(self.column, column_array(rows, self.column))
+        text = text_array(self.column, column_array(rows, self.column))
         known = pc.index_in(text, value_set=pa.array(self.values, text.type))
         position = pc.fill_null(known, len(self.values)).to_numpy(zero_copy_only=False)
         encoded = np.zeros((len(text), len(self.values) + 1))
-        present = _valid(text)
+        present = is_there(text)
         encoded[np.flatnonzero(present), position[present]] = 1
         return encoded
 
@@ -135,12 +135,12 @@ class Bytes(_Column):
         """Byte values of shape (rows, slots * width), int16."""
         values = column_array(rows, self.column)
         if values.type != pa.binary(self.slots * self.width):
-            raise _mismatch(self.column, values.type)
+            raise mismatch(self.column, values.type)
         size = self.slots * self.width
         raw = np.frombuffer(values.buffers()[1] or b"", np.uint8)
         raw = raw[values.offset * size : (values.offset + len(values)) * size]
         shape = (len(values), self.slots, self.width)
-        there = np.broadcast_to(_valid(values)[:, None, None], shape)
+        there = np.broadcast_to(is_there(values)[:, None, None], shape)
         if self.lengths is not None:
             lengths = number_matrix(self.lengths, column_array(rows, self.lengths), self.slots)
             there = there & (np.arange(self.width) < lengths[:, :, None])
@@ -164,7 +164,7 @@ class Text(_Column):
     def fit(cls, column: str, values: pa.Array, *, pieces: bool) -> Self:
         """Choose a width: the power of two that holds the parts there are, at most MOST_PARTS."""
         parts: set[str] = set()
-        for text in pc.unique(_text(column, values).drop_null()).to_pylist():
+        for text in pc.unique(text_array(column, values).drop_null()).to_pylist():
             parts.update(text_parts(text, pieces))
             if len(parts) >= MOST_PARTS:
                 break
@@ -181,9 +181,9 @@ class Text(_Column):
 
     def encode(self, rows: pa.Table) -> np.ndarray:
         """Counts of shape (rows, width)."""
-        text = _text(self.column, column_array(rows, self.column))
+        text = text_array(self.column, column_array(rows, self.column))
         encoded = np.zeros((len(text), self.width))
-        present = np.flatnonzero(_valid(text))
+        present = np.flatnonzero(is_there(text))
         if len(present):
             from sklearn.feature_extraction import FeatureHasher  # takes a second to import
 
@@ -221,63 +221,6 @@ def fit_column(
     raise InputError(
         f"Column {name!r} has the type {kind}, which no model reads.",
         "Make it a number or a text, or leave it out.",
-    )
-
-
-def column_array(rows: pa.Table, name: str) -> pa.Array:
-    """One column in one piece. Raises InputError if the rows lack it."""
-    if name not in rows.column_names:
-        raise InputError(
-            f"The rows lack the column {name!r}, which the model was fitted on.",
-            "Give rows with the same columns as the training rows.",
-        )
-    values = rows.column(name).combine_chunks()
-    return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
-
-
-def _valid(values: pa.Array) -> np.ndarray:
-    return np.asarray(values.is_valid())
-
-
-def number_matrix(column: str, values: pa.Array, width: int | None) -> np.ndarray:
-    """Float64 of shape (rows, width or 1), NaN where a value is missing or infinite.
-
-    Raises InputError if the values are no numbers, or lists of another width.
-    """
-    if width is None:
-        numbers = _floats(column, values).reshape(-1, 1)
-    else:
-        if not (pa.types.is_fixed_size_list(values.type) and values.type.list_size == width):
-            raise _mismatch(column, values.type)
-        numbers = np.full((len(values), width), np.nan)
-        present = values.drop_null().flatten()
-        numbers[_valid(values)] = _floats(column, present).reshape(-1, width)
-    numbers[np.isinf(numbers)] = np.nan
-    return np.asarray(np.clip(numbers, -FLOAT32_LIMIT, FLOAT32_LIMIT))
-
-
-def _floats(column: str, values: pa.Array) -> np.ndarray:
-    """A copy of ``values`` as float64; dates and times as their counts of days or ticks."""
-    kind = values.type
-    if pa.types.is_temporal(kind):
-        values = values.view(pa.int32() if kind.bit_width == 32 else pa.int64())
-    try:
-        return np.array(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise _mismatch(column, kind) from error
-
-
-def _text(column: str, values: pa.Array) -> pa.Array:
-    try:
-        return values.cast(pa.string())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise _mismatch(column, values.type) from error
-
-
-def _mismatch(column: str, kind: pa.DataType) -> InputError:
-    return InputError(
-        f"Column {column!r} has the type {kind}, not the one that the model was fitted on.",
-        "Give rows made the same way as the training rows.",
     )
 
 

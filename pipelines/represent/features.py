@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from pipelines.datasets.fields import feature_columns
 from pipelines.errors import InputError
-from pipelines.represent.columns import FLOAT32_LIMIT, Column, fit_column
+from pipelines.represent.arrays import FLOAT32_LIMIT
+from pipelines.represent.columns import Column, fit_column
 
 MOST_CATEGORIES = 32
 

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from pipelines.datasets.fields import feature_columns
 from pipelines.errors import InputError
-from pipelines.represent.columns import Bytes, column_array, number_matrix
+from pipelines.represent.arrays import column_array, number_matrix
+from pipelines.represent.columns import Bytes
 
 STEPS_A_DOUBLING = 2  # length tokens from one length to its double
 DOUBLINGS_A_STEP = 3  # doublings of a gap from one token to the next

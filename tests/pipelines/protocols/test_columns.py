@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.datasets.fields import DEFAULT_MASKS, PROTOCOLS, feature_columns, group_of, text_kind
-from pipelines.protocols.columns import COLUMNS, protocol_arrays, protocol_fields
+from pipelines.protocols.arrays import protocol_arrays
+from pipelines.protocols.columns import COLUMNS, protocol_fields
 from pipelines.protocols.describe import describe_datagrams, describe_stream
 
 PAGE = Path(__file__).parents[3] / "docs" / "protocols.md"
