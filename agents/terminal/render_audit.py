@@ -42,7 +42,7 @@ def print_groups(groups: Any, stress: Numbers | None, console: Console) -> None:
     columns = [
         Column("group"),
         Column("best field", spare=True),
-        Column("alone", number=True),
+        Column("alone", number=True, spare=stress is not None),
         Column("tree", number=True),
         Column("majority", number=True, spare=True),
         Column("verdict"),
@@ -98,7 +98,8 @@ def _print_later(later: Numbers, console: Console) -> None:
         score = f"macro-F1 {later[name]['macro_f1']:.3f} ({low:.3f} to {high:.3f})"
         say(console, f"- {later['model']} tested on {words}: {score}")
     low, high = later["gap_ci"]
-    say(console, f"- a random split hides {later['gap']:.3f} ({low:.3f} to {high:.3f})")
+    words = "no clear gap between both" if low <= 0 <= high else "a random split hides the gap"
+    say(console, f"- {words}: {later['gap']:+.3f} ({low:+.3f} to {high:+.3f})")
 
 
 def _told(result: Numbers) -> set[str]:

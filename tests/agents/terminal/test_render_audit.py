@@ -83,7 +83,7 @@ def test_what_a_model_leans_on(screen: Callable[..., Any], width: int) -> None:
     view.check_width()
     assert "without sizes: macro-F1 falls by 0.400 (0.350 to 0.450) from 0.900" in view.words
     assert "not one probability moved" in view.words
-    assert "a random split hides 0.200 (0.100 to 0.300)" in view.words
+    assert "a random split hides the gap: +0.200 (+0.100 to +0.300)" in view.words
 
 
 def test_a_model_that_moves_in_a_forged_network_is_told(screen: Callable[..., Any]) -> None:
@@ -120,3 +120,18 @@ def test_hostile_words_are_inert(screen: Callable[..., Any], width: int) -> None
     )
     view.check_width()
     assert "\x1b" not in view.text and "\u202e" not in view.text
+
+
+def test_a_gap_that_may_be_none_is_not_called_one(screen: Callable[..., Any]) -> None:
+    view = screen(80)
+    render_audit(found(stress=STRESS, later={**LATER, "gap_ci": [-0.03, 0.4]}), view.console)
+    assert "no clear gap between both: +0.200 (-0.030 to +0.400)" in view.words
+    assert "hides" not in view.text
+
+
+def test_groups_keep_their_names_on_a_narrow_terminal(screen: Callable[..., Any]) -> None:
+    groups = [group("addresses", "shortcut", True), group("sizes", "strong", False)]
+    view = screen(40)
+    render_audit(found(groups=groups, stress=STRESS), view.console)
+    view.check_width()
+    assert "addres" in view.text and "sizes" in view.text and "0.400" in view.text

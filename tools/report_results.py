@@ -1,0 +1,116 @@
+"""What a report shows of the models: scores, classes, curves, few labels."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pipelines.store.artifacts import ArtifactStore
+from tools.story import Story
+
+if TYPE_CHECKING:
+    from pipelines.report import data
+
+
+def model_score(row: dict[str, Any]) -> "data.ModelScore":
+    """One model on the test side."""
+    from pipelines.models.registry import BASELINES
+    from pipelines.report import data
+
+    return data.ModelScore(
+        name=row["name"],
+        macro_f1=row["macro_f1"],
+        low=row["ci"][0],
+        high=row["ci"][1],
+        accuracy=row["accuracy"],
+        rows_per_second=row.get("rows_per_second"),
+        baseline=row["name"] in BASELINES,
+        false_positive_rate=row.get("false_positive_rate"),
+        captures=row.get("captures"),
+    )
+
+
+def _row_of(tested: dict[str, Any], name: str | None) -> dict[str, Any]:
+    return next((row for row in tested.get("models", []) if row["name"] == name), {})
+
+
+def difference(tested: dict[str, Any], best: str | None) -> "data.PairedDifference | None":
+    """The chosen model against the best baseline; None where it is that itself."""
+    from pipelines.report import data
+
+    found = _row_of(tested, best).get("difference")
+    if not found:
+        return None
+    low, high = found["ci"]
+    return data.PairedDifference(
+        baseline=found["model"], difference=found["delta"], low=low, high=high
+    )
+
+
+def per_class(tested: dict[str, Any], best: str | None) -> "list[data.ClassScore]":
+    """How each class fares under the chosen model."""
+    from pipelines.report import data
+
+    scores = _row_of(tested, best).get("per_class", {})
+    return [
+        data.ClassScore(
+            name=name,
+            precision=score["precision"],
+            recall=score["recall"],
+            f1=score["f1"],
+            rows=score["support"],
+        )
+        for name, score in scores.items()
+    ]
+
+
+def confusion(story: Story, store: ArtifactStore, best: str | None) -> "data.Confusion | None":
+    """What the chosen model took for what; None before the test."""
+    from pipelines.report import data
+
+    if best is None or "evaluation" not in story.artifacts:
+        return None
+    found = json.loads((store.path(story.artifacts["evaluation"]) / "evaluation.json").read_text())
+    return data.Confusion(classes=found["classes"], counts=found["models"][best]["confusion"])
+
+
+def curves(story: Story, store: ArtifactStore) -> "data.LearningCurves | None":
+    """The epochs of the network; None where none was trained."""
+    from pipelines.report import data
+
+    if "model/cnn" not in story.artifacts:
+        return None
+    curve = json.loads((store.path(story.artifacts["model/cnn"]) / "fit.json").read_text())["curve"]
+    if not curve:
+        return None
+    scores = [epoch["validation_macro_f1"] for epoch in curve]
+    known = [(score, -number) for number, score in enumerate(scores, 1) if score is not None]
+    return data.LearningCurves(
+        model="cnn",
+        train_loss=[epoch["loss"] for epoch in curve],
+        validation_macro_f1=scores,
+        best_epoch=-max(known)[1] if known else None,
+    )
+
+
+def few_labels(story: Story) -> "data.FewLabelStudy | None":
+    """The few-label study; None where there was none."""
+    from pipelines.report import data
+
+    found = story.numbers.get("study_few_labels")
+    if found is None:
+        return None
+    metric = story.numbers["record_requirements"]["metric"]
+    return data.FewLabelStudy(
+        per_class=found["per_class"],
+        draws=found["draws"],
+        metric=metric,
+        models=[_draws(row, metric) for row in found["models"]],
+    )
+
+
+def _draws(row: dict[str, Any], metric: str) -> "data.FewLabelDraws":
+    from pipelines.report import data
+
+    spread = row["draws"][metric]
+    return data.FewLabelDraws(
+        model=row["name"], **{key: spread[key] for key in ("mean", "std", "min", "max")}
+    )
