@@ -6,6 +6,7 @@ and netsniff-ng give their files, also where these were compressed afterwards.
 
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,9 @@ from pipelines.errors import InputError
 
 # Enough for a file's header and its first packet, unless that is a very long one.
 FIRST_BYTES = 1 << 12
+# As far as two time zones are apart at most: names are in local time, packets are not.
+NEAR_SECONDS = 26 * 3600
+EPOCH_DIGITS = 10
 # From the year to at least the minute: files that are named by the day are captures of their own.
 _MOMENT = (
     r"(?:19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d[-_.T]?[0-2]\d[-_.:hH]?[0-5]\d(?:[-_.:mM]?[0-5]\d)?"
@@ -47,7 +51,8 @@ def find_rotation(paths: Iterable[Path]) -> list[list[Path]]:
     Files belong together if they lie in one folder and their names differ only in the number or
     the moment that a capturing program counts with. They are ordered by their first packets, since
     a ring of files begins anywhere, and by their names where those say nothing. A file without a
-    packet is on its own. Captures come in the order of their first paths.
+    packet, or whose first packet is not of the moment in its name, is on its own. Captures come in
+    the order of their first paths.
     """
     members: dict[tuple[str, ...], list[tuple[Path, _Name]]] = {}
     for path in paths:
@@ -69,14 +74,33 @@ def _taken_apart(path: Path) -> _Name:
 
 
 def _in_order(files: list[tuple[Path, _Name]]) -> list[list[Path]]:
-    """The files of one rotation by their first packets; those without one are on their own."""
+    """The files of one rotation by their first packets; those that do not fit are on their own."""
     if len(files) == 1:
         return [[files[0][0]]]
-    times = {path: first_time(path) for path, _ in files}
-    pieces = [file for file in files if times[file[0]] is not None]
-    pieces.sort(key=lambda file: (times[file[0]], file[1].order))
-    empty = [[path] for path, _ in files if times[path] is None]
-    return [[path for path, _ in pieces], *empty] if pieces else empty
+    pieces: list[tuple[int, tuple[str, int], Path]] = []
+    others: list[list[Path]] = []
+    for path, name in files:
+        time_ns = first_time(path)
+        if time_ns is not None and _is_of(name.order[0], time_ns):
+            pieces.append((time_ns, name.order, path))
+        else:
+            others.append([path])
+    return [[path for _, _, path in sorted(pieces)], *others] if pieces else others
+
+
+def _is_of(moment: str, time_ns: int) -> bool:
+    """Whether a packet is of the moment in a name, which may be local time; digits may be none."""
+    if not moment:
+        return True
+    if len(moment) == EPOCH_DIGITS:
+        seconds = float(moment)
+    else:
+        try:
+            named = datetime.strptime(f"{moment:0<14}", "%Y%m%d%H%M%S")
+        except ValueError:
+            return False
+        seconds = named.replace(tzinfo=UTC).timestamp()
+    return abs(time_ns / 1e9 - seconds) <= NEAR_SECONDS
 
 
 def first_time(path: Path) -> int | None:

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import signal
 import socket
@@ -26,6 +27,7 @@ from pipelines.progress import silent
 pytestmark = pytest.mark.slow  # every run of the command loads a model
 
 NETLOOP = Path(sys.executable).with_name("netloop")
+REPOSITORY = Path(__file__).resolve().parents[3]
 WAIT = 60
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -286,3 +288,24 @@ def test_interfaces_and_filters_that_do_not_exist(root, start, detectors, words,
     assert (code, lines) == (2, [])
     assert sentence in told
     assert "Mend --interface or --filter." in told
+
+
+def test_the_page_on_detection_knows_every_option() -> None:
+    page = (REPOSITORY / "docs" / "detect.md").read_text()
+    shown = subprocess.check_output([NETLOOP, "detect", "--help"], text=True)
+    assert set(re.findall(r"--(?:interface|filter|seconds|packets)", page)) == {
+        "--interface",
+        "--filter",
+        "--seconds",
+        "--packets",
+    }
+    assert set(re.findall(r" --([a-z]+)", page)) <= set(re.findall(r"--([a-z]+)", shown))
+
+
+def test_data_inspect_reads_standard_input(capture, tmp_path) -> None:
+    with capture.open("rb") as file:
+        shown = subprocess.check_output(
+            [NETLOOP, "data", "inspect", "-", "--json"], stdin=file, text=True, cwd=tmp_path
+        )
+    (health,) = json.loads(shown)["health"]
+    assert (health["file"], health["packets"], health["corrupt"]) == ("standard-input", 258, 0)

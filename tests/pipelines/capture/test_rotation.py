@@ -10,7 +10,7 @@ from pipelines.capture.rotation import find_rotation, first_time
 from pipelines.errors import InputError
 
 SECOND = 1_000_000_000
-NOON = 1_700_000_000 * SECOND
+NOON = 1_706_702_400 * SECOND  # 2024-01-31, 12:00
 
 
 @pytest.fixture
@@ -79,6 +79,10 @@ def test_names_of_capturing_programs(files, names):
         ("eth0-20240131120000.pcap", "eth1-20240131120500.pcap"),
         ("CTU-42.pcap", "CTU-43.pcap"),
         ("trace1", "trace2"),
+        # the packets are of 2024-01-31
+        ("id-1234567890.pcap", "id-1987654321.pcap"),
+        ("web_00001_20230131120000.pcap", "web_00002_20230131130000.pcap"),
+        ("web-20240231120000.pcap", "web-20240230120000.pcap"),
     ],
 )
 def test_names_that_only_look_alike(files, names):
@@ -104,6 +108,18 @@ def test_files_without_packets_are_on_their_own(files, make):
     paths[2].write_bytes(make.pcap())
     paths[3].unlink()
     assert find_rotation(paths) == [[paths[0], paths[4]], [paths[1]], [paths[2]], [paths[3]]]
+
+
+def test_names_may_be_in_local_time(files):
+    paths = files("web-20240130235900.pcap", "web-20240201020000.pcap")
+    assert find_rotation(paths) == [paths]
+    paths = files("log-20240130080000.pcap", "log-20240201160000.pcap")
+    assert find_rotation(paths) == [[paths[0]], [paths[1]]]
+
+
+def test_a_file_that_is_not_of_its_moment_is_on_its_own(files):
+    paths = files("web-20240131120000.pcap", "web-20220131120500.pcap", "web-20240131121000.pcap")
+    assert find_rotation(paths) == [[paths[0], paths[2]], [paths[1]]]
 
 
 def test_equal_times_are_ordered_by_name(tmp_path, make, packet):
