@@ -45,6 +45,38 @@ def test_names_of_hosts_are_hidden_by_default() -> None:
     assert set(schema.names) - set(feature_columns(schema)) == hidden
 
 
+QUERY = bytes.fromhex("0001010000010000000000000673656372657400 0001 0001")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (b"GET http://secret/a?http://secret/=1&secret HTTP/1.1\r\nHost: secret\r\n\r\n", b""),
+        (b"GET /to/http%3A%2F%2Fsecret%2F HTTP/1.1\r\nReferer: //secret/\r\n\r\n", b""),
+        (b"CONNECT secret:443 HTTP/1.1\r\nHost: secret\r\n\r\n", b"HTTP/1.1 200 secret\r\n\r\n"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 302 X\r\nLocation: http://secret/\r\n\r\n"),
+        (b"SSH-2.0-OpenSSH_9.6 secret\r\n", b"SSH-2.0-x_1 secret\r\n"),
+        (b"EHLO secret\r\nMAIL FROM:<a@secret>\r\nQUIT\r\n", b"220 secret ESMTP\r\n250 secret\r\n"),
+        (b"USER secret\r\nPASS secret\r\n", b"220 secret FTP\r\n331 secret\r\n"),
+        (b"a LOGIN secret secret\r\n", b"* OK secret\r\n"),
+        (len(QUERY).to_bytes(2, "big") + QUERY, b""),
+    ],
+)
+def test_no_name_of_a_host_is_in_a_visible_column(one: bytes, other: bytes) -> None:
+    """Masks act on columns, so a name must be in those of its group and in no others."""
+    said = describe_stream(one, other, (40000, 53), 0)
+    seen = feature_columns(pa.schema(protocol_fields()))
+    assert any(said.get(name) is not None for name in seen)
+    assert not [name for name in seen if "secret" in str(said.get(name))]
+
+
+def test_no_name_in_a_handshake_is_in_a_visible_column(handshake) -> None:
+    said = describe_stream(*handshake(), (40000, 443), 10**18)
+    seen = feature_columns(pa.schema(protocol_fields()))
+    assert said["tls_sni"] == "shop.example"
+    assert not [name for name in seen if "shop" in str(said.get(name))]
+
+
 def test_fields_say_how_their_texts_are_read() -> None:
     schema = pa.schema(protocol_fields())
     assert text_kind(schema.field("http_path")) == "text"
