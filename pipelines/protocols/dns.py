@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pipelines.protocols.reader import NeedData, Reader
 
 HEADER_BYTES = 12
+# What follows the name: type and class; of a record also its time to live and length.
+QUESTION, RECORD = struct.Struct("!HH"), struct.Struct("!HHIH")
 LONGEST_NAME, LONGEST_LABEL, POINTER = 255, 63, 0xC0
 A, NS, CNAME, SOA, PTR, MX, TXT, AAAA, SRV, OPT = 1, 2, 5, 6, 12, 15, 16, 28, 33, 41
 # https://www.iana.org/assignments/dns-parameters
@@ -107,14 +109,14 @@ def _read_records(data: bytes, message: DnsMessage, records: int) -> bool:
         if name is None:
             return False
         message.name = name
-        message.kind, network = reader.number(2), reader.number(2)
+        message.kind, network = QUESTION.unpack(reader.take(QUESTION.size))
         if network & 0x7FFF not in (1, 3, 254, 255):
             return False
     for number in range(records):
         if not _skip_name(reader):
             return True
-        kind, network, ttl = reader.number(2), reader.number(2), reader.number(4)
-        content = reader.take(reader.number(2))
+        kind, network, ttl, size = RECORD.unpack(reader.take(RECORD.size))
+        content = reader.take(size)
         if kind == OPT:
             message.edns_size = network
         elif number < message.answers_announced:
