@@ -105,5 +105,5 @@ AUDIT_SHORTCUTS = ToolSpec(
     estimate=by_rows("audit_shortcuts"),
     needs=("split_rows", "split"),
     makes=("audit",),
-    version=2,
+    version=3,
 )
