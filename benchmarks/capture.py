@@ -255,21 +255,18 @@ def peak_memory() -> float:
     return int(own) / 1024 + children
 
 
-def measure_apart(tool: str, path: Path, limit: int, repeats: int) -> dict[str, float]:
-    """The fastest of several runs, each in a process of its own."""
+def measure_apart(tool: str, path: Path, limit: int) -> dict[str, float]:
+    """One run, in a process of its own."""
     command = [sys.executable, __file__, "--measure", tool, "--capture", str(path)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    runs = []
-    for _ in range(repeats):
-        done = subprocess.run(
-            [*command, "--scapy-packets", str(limit)],
-            env=environment,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        runs.append(json.loads(done.stdout.splitlines()[-1]))
-    return min(runs, key=lambda run: run["seconds"] / run["packets"])
+    done = subprocess.run(
+        [*command, "--scapy-packets", str(limit)],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    run: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return run
 
 
 def installed(name: str) -> bool:
@@ -278,12 +275,18 @@ def installed(name: str) -> bool:
 
 
 def compare(path: Path, packets: int, limit: int, repeats: int) -> None:
-    results = {}
-    for tool, (title, module, _) in TOOLS.items():
-        if installed(module):
+    tools = [tool for tool, (_, module, _) in TOOLS.items() if installed(module)]
+    runs: dict[str, list[dict[str, float]]] = {tool: [] for tool in tools}
+    # The tools take turns, so that a busy moment of the machine meets all of them.
+    for count in range(repeats):
+        for tool in tools:
             given = packets if tool == "read" else limit
-            results[tool] = measure_apart(tool, path, given, repeats)
-            print(f"measured {title}", file=sys.stderr)
+            runs[tool].append(measure_apart(tool, path, given))
+        print(f"round {count + 1} of {repeats}", file=sys.stderr)
+    results = {
+        tool: min(found, key=lambda run: run["seconds"] / run["packets"])
+        for tool, found in runs.items()
+    }
     rates = {tool: run["packets"] / run["seconds"] for tool, run in results.items()}
     print(f"{packets:,} packets, {path.stat().st_size / 1e6:.0f} MB, best of {repeats}\n")
     print(
@@ -311,7 +314,7 @@ def compare_sizes(folder: Path, packets: int) -> None:
         print(f"made {count:,} packets, {written / 1e6:,.0f} MB", file=sys.stderr)
     print(f"{'':<32}{'packets':>12}{'packets/s':>14}{'peak MB':>9}{'memory':>9}")
     for tool in ("flows", "shard"):
-        runs = {count: measure_apart(tool, path, count, 1) for count, path in sizes.items()}
+        runs = {count: measure_apart(tool, path, count) for count, path in sizes.items()}
         small = runs[packets // 10]["memory_mb"]
         for count, run in runs.items():
             rate = run["packets"] / run["seconds"]

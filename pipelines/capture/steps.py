@@ -7,7 +7,6 @@ from pipelines.capture.headers import Rows, rows_where
 from pipelines.capture.walk import IPV4_TYPE, IPV6_TYPE, NOT_CAPTURED, Steps, Types, Walk
 
 STEPS: Steps = {**link.STEPS, **shims.STEPS, **wireless.STEPS, **tunnel_headers.STEPS}
-_KINDS = np.array(sorted(STEPS), np.int32)
 # More headers than this below IP is an attack; the packet counts as not IP.
 MOST_HEADERS = 16
 
@@ -15,14 +14,15 @@ MOST_HEADERS = 16
 def take_steps(walk: Walk) -> None:
     """Walk until ``types`` is an IP type, or a kind that has no step or a negative number."""
     for kind in distinct(walk.types):
-        _step(walk, kind, rows_where(walk.types == kind))
+        if kind in STEPS:
+            _step(walk, kind, rows_where(walk.types == kind))
     rows = np.flatnonzero((walk.types != IPV4_TYPE) & (walk.types != IPV6_TYPE))
     for _ in range(MOST_HEADERS - 1):
-        rows = rows[np.isin(walk.types[rows], _KINDS)]
-        if not len(rows):
-            return
         kinds = walk.types[rows]
-        for kind in distinct(kinds):
+        known = [kind for kind in distinct(kinds) if kind in STEPS]
+        if not known:
+            return
+        for kind in known:
             _step(walk, kind, rows[kinds == kind])
 
 
@@ -34,8 +34,6 @@ def distinct(types: Types) -> list[int]:
 
 
 def _step(walk: Walk, kind: int, rows: Rows) -> None:
-    if kind not in STEPS:
-        return
     size, reader = STEPS[kind]
     # A header of no size of its own says by its first byte what follows.
     whole = walk.at[rows] + max(size, 1) <= walk.end[rows]
