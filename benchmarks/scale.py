@@ -48,7 +48,7 @@ def make(source: Path, captures: int, packets: int) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--captures", type=int, default=16)
+    parser.add_argument("--captures", type=int, default=48)
     parser.add_argument("--packets", type=int, default=200_000, help="in each capture")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
