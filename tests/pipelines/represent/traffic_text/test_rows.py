@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from pipelines.capture import read_flows, read_packet_rows
+from pipelines.capture import FlowSettings, read_flows, read_packet_rows
 from pipelines.datasets.fields import BEHAVIOUR, DEFAULT_MASKS, field
 from pipelines.represent.traffic_text import PacketText, parse_text, row_texts
 
@@ -111,3 +111,14 @@ def test_real_flows_name_protocol_and_totals(data):
 def test_a_packet_of_an_unknown_direction(flows):
     packet = next(row_texts(flows, ("sizes",))).packets[0]
     assert packet == PacketText(None, None, 0x02)
+
+
+def test_what_protocols_say_is_told_and_names_are_not(data):
+    settings = FlowSettings(protocols=True)
+    rows = pa.concat_tables(read_flows(data / "ndpi" / "pcap" / "bt-dns.pcap", settings))
+    row = next(row_texts(rows, DEFAULT_MASKS))
+    assert row.values["dns_query_type"] == "A"
+    assert "dns_name" not in row.values
+    assert parse_text(str(row)) == row
+    told = next(row_texts(rows, [name for name in DEFAULT_MASKS if name != "names"]))
+    assert told.values["dns_name"] == rows["dns_name"][0].as_py()
