@@ -154,7 +154,7 @@ def rotation(folder: Path, names: tuple[str, str]) -> Path:
     return folder
 
 
-PIECES = ("web_00001_20240131120000.pcap", "web_00002_20240131120003.pcap")
+PIECES = ("web_00001_19700101000000.pcap", "web_00002_19700101000003.pcap")
 
 
 def test_files_of_a_rotating_capture_are_one_capture(export, tmp_path: Path) -> None:
