@@ -1,11 +1,13 @@
 """What all tests share: the folder of real captures and a clean environment."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.append(str(REPOSITORY / "tests" / "shared"))  # modules that several tests import
 
 
 @pytest.fixture(scope="session")

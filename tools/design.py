@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from pipelines.datasets.fields import DEFAULT_MASKS
-from pipelines.models.registry import BASELINES, MODELS
+from pipelines.models.registry import BASELINES, QUICK
 from pipelines.store.files import canonical_json, write_atomic
 from tools.spec import Estimate, Params, ToolContext, ToolResult, ToolSpec
 
@@ -37,7 +37,7 @@ class CnnParams(TrainParams):
 
 
 class FewLabelParams(TrainParams):
-    models: list[str] = Field(default_factory=lambda: list(MODELS), min_length=1)
+    models: list[str] = Field(default_factory=lambda: list(QUICK), min_length=1)
     per_class: int = Field(default=10, ge=1, description="Labelled rows drawn of each class")
     draws: int = Field(default=20, ge=2, le=1000)
 
@@ -67,7 +67,7 @@ CHOSEN_WITHIN = (
 )
 
 
-def _sides_to_choose_by(context: ToolContext) -> tuple[Any, Any, list[str]]:
+def sides_to_choose_by(context: ToolContext) -> tuple[Any, Any, list[str]]:
     """Train and validation rows; flows of train stand in for a validation side that is empty."""
     from pipelines.datasets.splits import VALIDATION_SHARE, make_split
 
@@ -78,14 +78,21 @@ def _sides_to_choose_by(context: ToolContext) -> tuple[Any, Any, list[str]]:
     return train.take(within.rows_on("train")), train.take(within.rows_on("test")), [CHOSEN_WITHIN]
 
 
-def _train(
-    names: list[str], settings: dict[str, Any], masks: list[str], context: ToolContext
+def train_models(
+    names: list[str],
+    settings: dict[str, Any],
+    masks: list[str],
+    context: ToolContext,
+    checkpoints: Path | None = None,
 ) -> ToolResult:
-    """Fit each model on train, score it on validation, refit it on both; ``work`` counts rows."""
+    """Fit each model on train, score it on validation, refit it on both; ``work`` counts rows.
+
+    A model that trains for long goes on from ``checkpoints`` if it was killed.
+    """
     from pipelines.models.fitting import fit_and_score
 
-    train, validation, warnings = _sides_to_choose_by(context)
-    artifacts, scores, epochs = {}, {}, 0
+    train, validation, warnings = sides_to_choose_by(context)
+    artifacts, scores, seconds, epochs = {}, {}, {}, 0
     for name in names:
         fitted = fit_and_score(
             name,
@@ -95,13 +102,21 @@ def _train(
             seed=context.seed,
             settings=settings,
             progress=context.progress,
+            checkpoints=checkpoints,
         )
         curve = [epoch.model_dump(mode="json") for epoch in fitted.curve]
         record = {"validation_macro_f1": fitted.validation_macro_f1, "curve": curve}
         artifacts[MODEL_PREFIX + name] = _save(fitted.classifier, record, context)
         scores[name] = fitted.validation_macro_f1
+        seconds[name] = round(fitted.seconds, 3)
         epochs = max(epochs, len(curve))
-    numbers = {"validation": scores, "epochs": epochs, "warnings": warnings}
+    numbers = {
+        "validation": scores,
+        "validation_rows": validation.num_rows,
+        "seconds": seconds,
+        "epochs": epochs,
+        "warnings": warnings,
+    }
     rows = train.num_rows + validation.num_rows
     return ToolResult(artifacts=artifacts, numbers=numbers, work=float(rows))
 
@@ -116,13 +131,13 @@ def _save(classifier: Any, record: dict[str, Any], context: ToolContext) -> str:
 
 
 def _baselines(params: BaselineParams, context: ToolContext) -> ToolResult:
-    result = _train(params.models, {}, params.masks, context)
+    result = train_models(params.models, {}, params.masks, context)
     return result.model_copy(update={"work": result.work * len(params.models)})
 
 
 def _cnn(params: CnnParams, context: ToolContext) -> ToolResult:
     settings = {"epochs": params.epochs, "channels": params.channels}
-    result = _train(["cnn"], settings, params.masks, context)
+    result = train_models(["cnn"], settings, params.masks, context)
     result = result.model_copy(update={"work": result.work * result.numbers["epochs"]})
     return _better_trial(result, params.masks, context)
 

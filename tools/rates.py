@@ -15,6 +15,8 @@ DEFAULTS: dict[str, float] = {
     "audit_shortcuts": 5e-6,  # a row
     "train_baselines": 8e-4,  # a row and model
     "train_cnn": 2e-4,  # a row and epoch
+    "try_traffic_lm": 30.0,  # a try
+    "train_traffic_lm": 1.7e-4,  # a token of training and a million weights
     "study_few_labels": 0.5,  # a fit on a few rows and its test
     "evaluate_models": 1e-4,  # a row and model
     "stress_model": 2e-3,  # a test row
@@ -51,9 +53,12 @@ class Rates:
 
     def record(self, tool: str, work: float, seconds: float) -> None:
         """Remember what a call took; what is over soon says little about what takes long."""
-        if work <= 0 or seconds < SHORTEST_SECONDS:
-            return
-        self.measured[tool] = seconds / work
+        if work > 0 and seconds >= SHORTEST_SECONDS:
+            self.keep(tool, seconds / work)
+
+    def keep(self, tool: str, rate: float) -> None:
+        """Remember the seconds per unit of ``tool``, measured apart from what any call costs."""
+        self.measured[tool] = rate
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(self.path, json.dumps(self.measured, indent=2, sort_keys=True) + "\n")

@@ -16,8 +16,11 @@ from agents.terminal import (
     model_commands,
     run_commands,
     runs_commands,
+    tokenizer_commands,
+    tune_commands,
 )
 from agents.terminal.doctor import doctor
+from agents.terminal.new_folder import is_main_process
 from pipelines.errors import NetloopError
 from pipelines.visible import visible
 
@@ -36,6 +39,8 @@ app.command()(run_commands.chat)
 app.add_typer(runs_commands.app, name="runs")
 app.add_typer(data_commands.app, name="data")
 app.add_typer(model_commands.train_app, name="train")
+app.add_typer(tokenizer_commands.app, name="tokenizer")
+app.add_typer(tune_commands.tune_app, name="tune")
 app.command()(model_commands.evaluate)
 app.command()(detect_command.detect)
 app.command()(runs_commands.report)
@@ -71,12 +76,16 @@ def options(
 def main() -> None:
     """Run the command line; errors are sentences on stderr and an exit code."""
     _open_closed_streams()
+    errors = sys.stderr
+    if not is_main_process():
+        sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a label may not fit the locale
     try:
         app()
     except NetloopError as error:
+        sys.stderr = errors  # what ends this process may have ended no other
         _tell("netloop: ", error.message)
         if error.mend:
             _tell("         ", error.mend)

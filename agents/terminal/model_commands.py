@@ -1,6 +1,7 @@
 """``netloop train`` and ``evaluate``: models outside a run."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,7 +66,8 @@ def baselines(
         "protocols": protocols,
     }
     work = {"executor": executor, "workers": workers}
-    _train("train_baselines", {}, setting, work, mask_list(masks), seed, out, as_json, workspace)
+    calls: dict[str, dict[str, Any]] = {"train_baselines": {}}
+    train_and_test(calls, setting, work, mask_list(masks), seed, out, as_json, workspace)
 
 
 @train_app.command()
@@ -100,30 +102,52 @@ def cnn(
         "protocols": protocols,
     }
     work = {"executor": executor, "workers": workers}
-    _train(
-        "train_cnn",
-        {"epochs": epochs},
-        setting,
-        work,
-        mask_list(masks),
-        seed,
-        out,
-        as_json,
-        workspace,
-    )
+    calls = {"train_cnn": {"epochs": epochs}}
+    train_and_test(calls, setting, work, mask_list(masks), seed, out, as_json, workspace)
 
 
 def evaluate(
-    detector: Detector,
+    detector: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A detector's folder, a run's id, last; or instructions: how well a base names "
+            "the tasks of SOURCE, a JSONL file.",
+        ),
+    ],
     source: Source,
     label: Label = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            help="With instructions: the base to score.",
+            show_default="traffic-nano",
+        ),
+    ] = None,
+    relabel: Annotated[
+        bool,
+        typer.Option("--relabel", help="With instructions: mend TrafficLLM's wrong labels."),
+    ] = False,
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Score a detector on other labelled data.
 
+    With the word instructions, score a base instead; a detector called so is ./instructions.
+
     Example: netloop evaluate detector later-captures/ --label file
+
+    Example: netloop evaluate instructions asked.jsonl --model qwen-traffic
     """
+    if detector == "instructions":
+        _evaluate_instructions(source, base or "traffic-nano", relabel, as_json)
+        return
+    if base or relabel:
+        raise InputError(
+            "--model and --relabel belong to instructions, not to a detector.",
+            "Example: netloop evaluate instructions asked.jsonl --model qwen-traffic",
+        )
     from agents.terminal.direct import Direct
     from agents.terminal.progress import RichProgress
     from agents.terminal.render import render_score
@@ -137,6 +161,21 @@ def evaluate(
             label=label,
         )
     print_result(result, as_json, render_score)
+
+
+def _evaluate_instructions(file: Path, base: str, relabel: bool, as_json: bool) -> None:
+    from agents.terminal.progress import RichProgress
+    from agents.terminal.render_lm import render_tasks
+    from agents.terminal.tune_commands import file_instructions
+    from pipelines.models.traffic_lm.classifier import extended_base
+    from pipelines.models.traffic_lm.instruction_tuning import evaluate_instructions
+    from pipelines.models.traffic_lm.settings import TrafficLmSettings
+
+    rows = file_instructions(file, relabel)
+    with RichProgress() as progress:
+        judged = extended_base(TrafficLmSettings(base=base))
+        score = evaluate_instructions(judged, rows, progress)
+    print_result({"base": base, **score.model_dump()}, as_json, render_tasks)
 
 
 def find_detector(name: str, workspace: Path) -> Path:
@@ -161,9 +200,8 @@ def find_detector(name: str, workspace: Path) -> Path:
     return Path(run.store.path(digest))
 
 
-def _train(
-    tool: str,
-    params: dict[str, Any],
+def train_and_test(
+    calls: Mapping[str, dict[str, Any]],
     setting: dict[str, Any],
     work: dict[str, Any],
     masks: list[str],
@@ -171,22 +209,34 @@ def _train(
     out: Path | None,
     as_json: bool,
     workspace: Path,
+    packed: str | None = None,
 ) -> None:
+    """Split and audit a source, call the tools that train, score all models on the test side.
+
+    ``out`` is for the model ``packed``, or for the one that validation prefers. Of the processes
+    that torchrun starts, all train the first tool's models; what follows is the main one's.
+    """
     from agents.terminal.direct import Direct
+    from agents.terminal.new_folder import check_new, is_main_process, make_new
     from agents.terminal.progress import RichProgress
     from agents.terminal.render import render_models
 
-    if out is not None and out.exists():
-        raise InputError(f"--out {out} is there already.", "Name a folder that does not exist yet.")
+    if out is not None:
+        check_new(out)
     with RichProgress() as progress:
         direct = Direct(workspace, seed, progress, **work)
         direct.import_and_split(**setting)
         direct.call("record_requirements")
         direct.call("audit_shortcuts", masks=masks)
-        scores = direct.call(tool, masks=masks, **params)["validation"]
+        scores: dict[str, float] = {}
+        for tool, params in calls.items():
+            scores |= direct.call(tool, masks=masks, **params)["validation"]
+            if not is_main_process():
+                raise typer.Exit
         best = max(scores, key=lambda name: scores[name])
         result = direct.call("evaluate_models", best=best)
         if out is not None:
-            direct.call("package_detector", model=best)
-            shutil.copytree(direct.path("detector"), out)
+            direct.call("package_detector", model=packed or best)
+            detector = direct.path("detector")
+            make_new(out, lambda folder: shutil.copytree(detector, folder, dirs_exist_ok=True))
     print_result(result, as_json, render_models)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -65,6 +65,13 @@ class Classifier(Protocol):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what ``save`` wrote. Raises InputError if the folder is not such a model."""
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A model whose training takes long, and goes on from a folder after it was killed."""
+
+    checkpoints: Path | None
 
 
 def predict(model: Classifier, rows: pa.Table) -> np.ndarray:

@@ -3,13 +3,14 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from pipelines.errors import InputError
 from pipelines.evaluate.metrics import macro_f1
-from pipelines.models.base import Classifier, Epoch, labels_of, predict
+from pipelines.models.base import Classifier, Epoch, Resumable, labels_of, predict
 from pipelines.models.registry import new_model
 from pipelines.progress import Progress
 
@@ -37,12 +38,14 @@ def fit_and_score(
     settings: Mapping[str, Any] | None,
     progress: Progress,
     refit: bool = True,
+    checkpoints: Path | None = None,
 ) -> FittedModel:
     """Fit ``name`` on the training rows, score it on the validation rows, refit it on both.
 
     The score comes from a model that has seen the training rows only, so models can be chosen by
     it. A model that stops early learns its number of epochs in the first fit and trains for as many
-    in the second. With ``refit=False`` the first model is returned.
+    in the second. With ``refit=False`` the first model is returned. A model that trains for long
+    goes on from ``checkpoints`` if it was killed; remove the folder when the result is saved.
 
     Raises InputError for an unknown name or setting, and if the rows cannot be learnt from.
     """
@@ -54,6 +57,8 @@ def fit_and_score(
         )
     train, validation = labels_of(rows_train), labels_of(rows_validation)
     model = new_model(name, settings)
+    if isinstance(model, Resumable):
+        model.checkpoints = checkpoints
     model.fit(
         rows_train,
         train,

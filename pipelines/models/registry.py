@@ -10,6 +10,7 @@ from pipelines.models.base import Classifier
 from pipelines.models.card import read_card
 
 LADDER = "pipelines.models.baselines.ladder"
+LM_CONTROLS = "pipelines.models.traffic_lm.controls"
 
 # name -> (module, class); in the ladder's order, from the plainest model up.
 MODELS: dict[str, tuple[str, str]] = {
@@ -20,7 +21,12 @@ MODELS: dict[str, tuple[str, str]] = {
     "random_forest": (LADDER, "RandomForest"),
     "hist_gradient_boosting": (LADDER, "GradientBoosting"),
     "cnn": ("pipelines.models.cnn.model", "Cnn"),
+    "traffic_lm": ("pipelines.models.traffic_lm.classifier", "TrafficLm"),
+    "traffic_lm_frozen": (LM_CONTROLS, "FrozenTrafficLm"),
+    "traffic_lm_random": (LM_CONTROLS, "RandomTrafficLm"),
 }
+# Those that learn in seconds: what is tried by default where many fits are needed.
+QUICK = tuple(name for name in MODELS if not name.startswith("traffic_lm"))
 BASELINES = tuple(name for name, (module, _) in MODELS.items() if module == LADDER)
 
 

@@ -18,8 +18,9 @@ class Budget:
 def within(rows: Sequence[RowText], budget: Budget) -> list[str]:
     """The texts of rows, each of at most ``budget.tokens`` tokens.
 
-    Of a row that is too long the units of least worth go, the last of equals first; payload that
-    lost a part ends in the sign for that. A budget too small for the first unit leaves nothing.
+    Of a row that is too long the units of least worth go, the last of equals first; payload
+    and values that lost a part end in the sign for that. A budget too small for the first unit
+    leaves nothing.
     """
     texts = [str(row) for row in rows]
     return [
@@ -49,14 +50,13 @@ def _shortened(units: list[Unit], budget: Budget) -> str:
 
 
 def _joined(units: list[Unit], kept: set[int]) -> str:
-    """The kept units as one text; a packet that is there without all of its payload says so."""
-    words: list[str] = []
+    """The kept units as one text; what is there without all of its pieces says so."""
+    words: dict[int, str] = {}
     packets: dict[int, str] = {}
     for place, unit in enumerate(units):
-        if unit.packet is None:
-            words += [unit.text] if place in kept else []
-        elif place in kept:
-            packets[unit.packet] = packets.get(unit.packet, "") + unit.text
-        elif unit.packet in packets and not packets[unit.packet].endswith(CUT):
-            packets[unit.packet] += CUT
-    return " ".join(words) + "".join(packets.values())
+        groups = words if unit.is_word else packets
+        if place in kept:
+            groups[unit.group] = groups.get(unit.group, "") + unit.text
+        elif unit.group in groups and not groups[unit.group].endswith(CUT):
+            groups[unit.group] += CUT
+    return " ".join(words.values()) + "".join(packets.values())

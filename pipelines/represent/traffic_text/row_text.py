@@ -8,7 +8,6 @@ since the packet before, payload. What is masked is not there.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import quote, unquote
@@ -34,6 +33,7 @@ PROTOCOLS |= {(1, 4): "icmp", (58, 6): "icmp", (132, 4): "sctp", (132, 6): "sctp
 NUMBERS = {f"{name}{version}": number for (number, version), name in PROTOCOLS.items()}
 SAFE = "<>:+/,*()@;[]"
 PAYLOAD_CHUNK = 16  # bytes that are kept or left out together
+VALUE_CHUNK = 64  # letters of a value, likewise
 
 _KIND = re.compile(
     r"(?P<name>tcp|udp|icmp|sctp|p(?P<number>\d+)v)(?P<version>\d+)(?::(\d+)/(\d+))?"
@@ -48,14 +48,13 @@ _PACKET = re.compile(
 class Unit(NamedTuple):
     """A piece of a text that is kept or left out as one; the lower ``rank``, the more it says.
 
-    ``packet`` is the number of the packet that this is the head or a part of the payload of, None
-    for a word.
+    ``group`` counts the words and packets of a text: pieces of one group are written together.
     """
 
     text: str
     rank: int
-    packet: int | None = None
-    is_head: bool = False
+    group: int
+    is_word: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,15 +94,15 @@ class RowText:
     packets: tuple[PacketText, ...] = ()
 
     def __str__(self) -> str:
-        return " ".join(self._words()) + "".join(map(str, self.packets))
+        values = ["".join(_value_pieces(name, value)) for name, value in self.values.items()]
+        return " ".join([*self._kind(), *values]) + "".join(map(str, self.packets))
 
-    def _words(self) -> Iterator[str]:
-        if self.kind is not None:
-            version, number = self.kind
-            name = PROTOCOLS.get((number, version), f"p{number}v")
-            yield f"{name}{version}" + (":{}/{}".format(*self.icmp) if self.icmp else "")
-        for name, value in self.values.items():
-            yield f"{quote(name, safe='')}={quote(value, safe=SAFE)}"
+    def _kind(self) -> list[str]:
+        if self.kind is None:
+            return []
+        version, number = self.kind
+        name = PROTOCOLS.get((number, version), f"p{number}v")
+        return [f"{name}{version}" + (":{}/{}".format(*self.icmp) if self.icmp else "")]
 
     def units(self) -> list[Unit]:
         """The text in pieces, in order: words with blanks between them, then the packets.
@@ -111,20 +110,23 @@ class RowText:
         Ranked by what a piece tells of behaviour: the protocol, how the first packets go, what
         they begin with, the values; then the packets that follow, and the rest of their payload.
         """
-        kind = int(self.kind is not None)
-        ranks = [0] * kind + [VALUE_RANK] * len(self.values)
-        pieces = [Unit(word, rank) for word, rank in zip(self._words(), ranks, strict=True)]
+        kind = self._kind()
+        pieces = [Unit(word, 0, 0, is_word=True) for word in kind]
+        for group, (name, value) in enumerate(self.values.items(), len(kind)):
+            for place, part in enumerate(_value_pieces(name, value)):
+                pieces.append(Unit(part, value_rank(place), group, is_word=True))
         for number, packet in enumerate(self.packets):
-            rank = packet_rank(number)
-            pieces.append(Unit(packet.head, rank, number, is_head=True))
+            group, rank = len(kind) + len(self.values) + number, packet_rank(number)
+            pieces.append(Unit(packet.head, rank, group))
             for place in range(0, len(packet.payload), PAYLOAD_CHUNK):
-                part = packet.payload[place : place + PAYLOAD_CHUNK]
-                worth = max(rank, chunk_rank(place // PAYLOAD_CHUNK))
-                pieces.append(Unit(bytes_text(part), worth, number))
+                part = bytes_text(packet.payload[place : place + PAYLOAD_CHUNK])
+                pieces.append(Unit(part, max(rank, chunk_rank(place // PAYLOAD_CHUNK)), group))
         return pieces
 
 
-VALUE_RANK = 3
+def value_rank(place: int) -> int:
+    """A value says most where it begins."""
+    return 3 if place == 0 else 4 + place
 
 
 def packet_rank(number: int) -> int:
@@ -157,6 +159,15 @@ def parse_text(text: str) -> RowText:
         packets.append(_packet(found))
         end = found.end()
     return RowText(kind, icmp, values, tuple(packets))
+
+
+def _value_pieces(name: str, value: str) -> list[str]:
+    """``name=value`` in pieces; a sign at the value's end that says that it was cut stays one."""
+    whole, cut = (value[:-1], CUT) if value.endswith(CUT) else (value, "")
+    places = range(VALUE_CHUNK, len(whole), VALUE_CHUNK)
+    later = [quote(whole[place : place + VALUE_CHUNK], safe=SAFE) for place in places]
+    pieces = [f"{quote(name, safe='')}={quote(whole[:VALUE_CHUNK], safe=SAFE)}", *later]
+    return [*pieces[:-1], pieces[-1] + cut]
 
 
 def _value(word: str) -> tuple[str, str]:

@@ -12,14 +12,14 @@ from pipelines.datasets.fields import DEFAULT_MASKS
 from pipelines.errors import InputError
 from pipelines.models.base import Classifier, labels_of, predict
 from pipelines.models.card import Card, write_card
-from pipelines.models.registry import BASELINES, MODELS, load_model, new_model
+from pipelines.models.registry import BASELINES, QUICK, load_model, new_model
 from pipelines.progress import silent
 
 Rows = Callable[..., pa.Table]
 
 # Enough for toy problems, and quick.
 SETTINGS: dict[str, dict[str, Any]] = {"cnn": {"channels": 16, "embedding": 8, "epochs": 25}}
-SMART = [name for name in MODELS if name != "majority"]
+SMART = [name for name in QUICK if name != "majority"]
 
 
 def fitted(name: str, rows: pa.Table, seed: int = 0, **settings: Any) -> Classifier:
@@ -54,7 +54,7 @@ def test_majority_knows_frequencies_only(table_rows: Rows) -> None:
     assert given.tolist() == [[0.75, 0.25], [0.75, 0.25]]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", QUICK)
 @pytest.mark.parametrize("classes", [2, 3, 7, 19, 20])
 def test_twenty_rows_of_any_number_of_classes(name: str, classes: int, table_rows: Rows) -> None:
     counts = {f"class-{i:02}": 20 // classes + (i < 20 % classes) for i in range(classes)}
@@ -74,7 +74,7 @@ def test_ten_rows_a_class_are_no_chance(name: str, table_rows: Rows) -> None:
     assert accuracy(model, table_rows({"attack": 50, "normal": 50}, seed=1)) > 0.9
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", QUICK)
 def test_one_row_a_class(name: str, flow_rows: Rows) -> None:
     model = fitted(name, flow_rows({"a": 1, "b": 1}))
     assert model.predict_proba(flow_rows({"a": 2, "b": 2}, seed=1)).shape == (4, 2)
@@ -87,7 +87,7 @@ def test_a_rare_class_is_found(name: str, table_rows: Rows) -> None:
     assert (predict(model, test)[50:] == "b").mean() > 0.9
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", QUICK)
 def test_the_same_after_saving_and_loading(name: str, flow_rows: Rows, tmp_path: Path) -> None:
     rows = flow_rows({"a": 20, "b": 20})
     model = fitted(name, rows)
@@ -99,7 +99,7 @@ def test_the_same_after_saving_and_loading(name: str, flow_rows: Rows, tmp_path:
     assert {path.suffix for path in tmp_path.iterdir()} <= {".json", ".skops", ".safetensors"}
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", QUICK)
 @pytest.mark.parametrize("kind", ["table_rows", "flow_rows"])
 def test_the_same_seed_writes_the_same_files(
     name: str, kind: str, tmp_path: Path, request: pytest.FixtureRequest
@@ -120,7 +120,7 @@ def test_another_seed_gives_another_model(name: str, flow_rows: Rows) -> None:
     assert (one != two).any()
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", QUICK)
 def test_masked_columns_change_nothing(name: str, table_rows: Rows) -> None:
     rows = table_rows({"a": 20, "b": 20})
     model = fitted(name, rows, epochs=2)
@@ -130,7 +130,7 @@ def test_masked_columns_change_nothing(name: str, table_rows: Rows) -> None:
     assert (fitted(name, moved, epochs=2).predict_proba(rows) == model.predict_proba(rows)).all()
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", QUICK)
 def test_missing_and_unseen_values(name: str, table_rows: Rows) -> None:
     rows = table_rows({"a": 20, "b": 20})
     model = fitted(name, rows, epochs=2)
@@ -146,7 +146,7 @@ def test_missing_and_unseen_values(name: str, table_rows: Rows) -> None:
     assert given.sum(axis=1) == pytest.approx([1, 1])
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", QUICK)
 def test_training_rows_with_holes(name: str, table_rows: Rows) -> None:
     rows = table_rows({"a": 20, "b": 20})
     holes = pa.array([None if i % 5 == 0 else float(i >= 20) for i in range(40)])
@@ -155,19 +155,19 @@ def test_training_rows_with_holes(name: str, table_rows: Rows) -> None:
     assert np.isfinite(fitted(name, rows, epochs=2).predict_proba(rows)).all()
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", QUICK)
 def test_no_rows_to_predict(name: str, flow_rows: Rows) -> None:
     rows = flow_rows({"a": 3, "b": 3})
     assert fitted(name, rows, epochs=1).predict_proba(rows.slice(0, 0)).shape == (0, 2)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", QUICK)
 def test_one_class_cannot_be_learnt(name: str, flow_rows: Rows) -> None:
     with pytest.raises(InputError, match="only the class 'a'"):
         fitted(name, flow_rows({"a": 5}))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", QUICK)
 def test_all_masked_cannot_be_learnt(name: str, flow_rows: Rows) -> None:
     rows = flow_rows({"a": 5, "b": 5})
     with pytest.raises(InputError, match="hide every"):
@@ -181,7 +181,7 @@ def test_all_masked_cannot_be_learnt(name: str, flow_rows: Rows) -> None:
         )
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", QUICK)
 def test_progress_ends_at_its_total(name: str, flow_rows: Rows) -> None:
     rows = flow_rows({"a": 5, "b": 5})
     seen: list[tuple[str, float, float | None]] = []
@@ -198,7 +198,7 @@ def test_progress_ends_at_its_total(name: str, flow_rows: Rows) -> None:
     assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", QUICK)
 def test_a_damaged_folder_is_refused(name: str, flow_rows: Rows, tmp_path: Path) -> None:
     fitted(name, flow_rows({"a": 3, "b": 3}), epochs=1).save(tmp_path)
     for path in [p for p in tmp_path.iterdir() if p.name != "card.json"]:
@@ -236,7 +236,7 @@ def test_the_ladder_is_in_order() -> None:
         "random_forest",
         "hist_gradient_boosting",
     )
-    assert [new_model(name).name for name in MODELS] == list(MODELS)
+    assert [new_model(name).name for name in QUICK] == list(MODELS)
 
 
 def test_an_unknown_model_is_named_with_the_known() -> None:

@@ -85,3 +85,23 @@ def test_the_count_of_the_whole_decides_where_it_is_more_than_that_of_its_parts(
 
 def test_each_row_has_the_whole_budget():
     assert within([FLOW, RowText((4, 6))], Budget(4, letters)) == ["tcp4", "tcp4"]
+
+
+def test_a_value_that_lost_a_part_says_so_and_keeps_its_beginning():
+    row = RowText(values={"method": "POST", "body": "a b" * 1000})
+    text = cut(240, row)
+    assert text.startswith("method=POST body=a%20ba%20b")
+    assert text.endswith("…")
+    left = parse_text(text)
+    assert left.values["body"] == ("a b" * 1000)[: len(left.values["body"]) - 1] + "…"
+    assert str(left) == text
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=5), st.text(max_size=300)), st.integers(0, 400))
+@settings(deadline=None)
+def test_values_of_any_length_fit_and_are_read_back(values, tokens):
+    text = cut(tokens, RowText(values=values))
+    assert len(text) <= tokens
+    assert str(parse_text(text)) == text
+    for name, value in parse_text(text).values.items():
+        assert values[name].startswith(value.removesuffix("…"))

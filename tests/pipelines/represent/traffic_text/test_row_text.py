@@ -74,9 +74,14 @@ def test_units_are_the_text(row):
     whole = RowText(
         row.kind, row.icmp, row.values, tuple(replace(packet, cut=False) for packet in row.packets)
     )
-    words = [unit.text for unit in whole.units() if unit.packet is None]
-    packets = [unit.text for unit in whole.units() if unit.packet is not None]
-    assert " ".join(words) + "".join(packets) == str(whole)
+    words: dict[int, str] = {}
+    packets = ""
+    for unit in whole.units():
+        if unit.is_word:
+            words[unit.group] = words.get(unit.group, "") + unit.text
+        else:
+            packets += unit.text
+    assert " ".join(words.values()) + packets == str(whole)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +106,6 @@ def test_other_texts_are_refused(text):
 
 def test_the_payload_of_later_packets_is_worth_less_than_their_heads():
     row = RowText((4, 6), None, {}, (PacketText(False, 1500, 0, 0, bytes(64)),) * 9)
-    heads = {unit.packet: unit.rank for unit in row.units() if unit.is_head}
-    parts = [unit for unit in row.units() if unit.packet is not None and not unit.is_head]
-    assert len(parts) == 9 * 4
-    assert all(part.rank >= heads[part.packet] for part in parts)
+    packets = [[unit.rank for unit in row.units() if unit.group == 1 + n] for n in range(9)]
+    assert [len(ranks) for ranks in packets] == [1 + 4] * 9
+    assert all(max(ranks) > ranks[0] == min(ranks) for ranks in packets)

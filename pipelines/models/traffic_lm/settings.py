@@ -1,0 +1,73 @@
+"""What can be set of a traffic language model that names classes."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from pipelines.instructions.tasks import task_of
+from pipelines.models.traffic_lm.train_settings import TrainSettings
+
+# (traffic-nano, larger bases): what small and large matrices bear.
+LEARNING_RATES = {"full": (1e-3, 2e-5), "lora": (3e-3, 2e-4), "prefix": (1e-2, 1e-2)}
+
+
+class TrafficLmSettings(BaseModel):
+    """Base, method and training. The defaults suit thousands of flows on two cores."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base: str = Field(default="traffic-nano", min_length=1)
+    """``traffic-nano``, a folder, or a name on the hub; one that has the traffic tokens."""
+    method: Literal["auto", "full", "lora", "prefix"] = "auto"
+    """What is trained: everything, low-rank changes of all matrices, or keys and values that stand
+    before the prompt (P-Tuning v2). ``auto`` is full for traffic-nano and LoRA for other bases."""
+    task: str = "NONE"
+    """The code of the task that the prompt begins with."""
+    labels: Literal["tokens", "names"] = "tokens"
+    """Whether a reserved token stands for each class, or its name is spelled out."""
+    initial: Literal["base", "random"] = "base"
+    """The base's weights; or random ones of the same shape, which is a control."""
+    most_tokens: int = Field(default=126, ge=8, le=8192)
+    """Tokens of a row's text; what says least is left out of a longer one."""
+    epochs: int = Field(default=8, ge=1, le=1000)
+    """Passes over the training rows, fewer if it stops early."""
+    patience: int = Field(default=3, ge=1)
+    """Passes without a better validation macro-F1 before it stops."""
+    learning_rate: float | None = Field(default=None, gt=0)
+    """The highest; by method and size of the base where it is left out."""
+    batch_rows: int = Field(default=32, ge=1)
+    micro_tokens: int = Field(default=4096, ge=64)
+    """Tokens that are computed at once: what fits into memory."""
+    lora_rank: int = Field(default=16, ge=1, le=1024)
+    prefix_tokens: int = Field(default=32, ge=1, le=1024)
+    most_class_weight: float = Field(default=10.0, ge=1)
+    """Bound of the weight of a rare class's rows, relative to evenly spread classes."""
+    gradient_checkpointing: bool = False
+    """Compute layers twice rather than keep what they computed: less memory, slower."""
+    four_bit: bool = False
+    """Load the base in 4 bits (on a CUDA device)."""
+
+    @field_validator("task")
+    @classmethod
+    def known_task(cls, text: str) -> str:
+        """The code of the task that was named."""
+        return task_of(text).code
+
+    def chosen_method(self, is_nano: bool) -> Literal["full", "lora", "prefix"]:
+        """The method, with ``auto`` decided."""
+        if self.method == "auto":
+            return "full" if is_nano else "lora"
+        return self.method
+
+    def training(self, is_nano: bool) -> TrainSettings:
+        """How the one training loop is to train."""
+        small, large = LEARNING_RATES[self.chosen_method(is_nano)]
+        return TrainSettings(
+            epochs=self.epochs,
+            patience=self.patience,
+            learning_rate=self.learning_rate or (small if is_nano else large),
+            batch_rows=self.batch_rows,
+            micro_tokens=self.micro_tokens,
+            weight_decay=0.05,
+            gradient_checkpointing=self.gradient_checkpointing,
+        )
