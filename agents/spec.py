@@ -95,11 +95,26 @@ class RequirementsSpec(SpecPart):
     """Classes that mean "nothing to report"; asked for when left out."""
 
 
+class TrafficLmSpec(SpecPart):
+    base: str = Field(default="traffic-nano", min_length=1)
+    """``traffic-nano``, or the folder of a base that has the traffic tokens."""
+    method: Literal["auto", "full", "lora", "prefix"] = "auto"
+    """What is trained: all weights, low-rank changes of them, or a prefix."""
+    epochs: int | None = Field(default=None, ge=1, le=1000)
+    """Upper bound; the planner's choice when left out."""
+    labels: Literal["tokens", "names"] = "tokens"
+    """Whether a token stands for each class, or its name is spelled out."""
+    controls: bool = False
+    """Whether the untuned base and the same network from random weights are trained as well."""
+
+
 class DesignSpec(SpecPart):
     candidates: list[str] = Field(default_factory=lambda: ["baselines", "cnn"], min_length=1)
-    """``baselines`` (the whole ladder), one of its models by name, or ``cnn``."""
+    """``baselines`` (the whole ladder), one of its models by name, ``cnn`` or ``traffic_lm``."""
     epochs: int | None = Field(default=None, ge=1, le=10_000)
     """Upper bound of the CNN's epochs; the planner's choice when left out."""
+    traffic_lm: TrafficLmSpec | None = None
+    """How the traffic language model is tuned, if it is among the candidates."""
 
     @field_validator("candidates")
     @classmethod
@@ -111,6 +126,13 @@ class DesignSpec(SpecPart):
                 near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
                 raise ValueError(f"{name!r} is no model, did you mean {near!r}?")
         return names
+
+    @model_validator(mode="after")
+    def settings_of_a_candidate(self) -> "DesignSpec":
+        """Refuse settings that would do nothing."""
+        if self.traffic_lm and not any(name.startswith("traffic_lm") for name in self.candidates):
+            raise ValueError("traffic_lm has settings here, but is not among the candidates")
+        return self
 
 
 class BudgetSpec(SpecPart):
@@ -166,7 +188,16 @@ def parse_spec(content: dict[str, Any], where: str) -> Spec:
             for name in ("source", "label", "test")
         }
     )
-    return spec.model_copy(update={"data": data})
+    return spec.model_copy(update={"data": data, "design": _expanded(spec.design)})
+
+
+def _expanded(design: DesignSpec) -> DesignSpec:
+    """The design with the path of its base expanded."""
+    if design.traffic_lm is None:
+        return design
+    base = expand(design.traffic_lm.base, "design.traffic_lm.base")
+    tuned = design.traffic_lm.model_copy(update={"base": base})
+    return design.model_copy(update={"traffic_lm": tuned})
 
 
 def expand(text: str | None, where: str) -> str | None:

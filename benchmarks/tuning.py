@@ -6,7 +6,7 @@
 On the processor a small Llama is trained by our loop and by TrafficLLM's recipe: one example at a
 time, padded to 1,024 + 32 tokens, a step every 16 examples, the loss from the logits of all
 positions. Each way runs in a process of its own, whose peak memory is told; they take turns, and
-the best turn of each counts. On a machine with other work, take one thread and read the second line.
+the best turn of each counts. On a machine with other work, take one thread and CPU seconds.
 
 On a GPU, models of random weights in the shapes of 0.6 and 7 billion parameters learn with LoRA in
 bfloat16. Their utilisation is the arithmetic that real tokens need, over the device's dense peak.
@@ -165,9 +165,9 @@ def lora_rate(config: Qwen2Config, device: torch.device, count: int) -> tuple[fl
     model = peft.get_peft_model(base, adapter)
     examples = some_examples(count, config.vocab_size)
     settings = TrainSettings(epochs=1, batch_rows=128)
-    train(model, examples[:256], settings, seed=0)
+    train(model, examples[:256], settings, seed=0, warn=print)
     start = time.perf_counter()
-    train(model, examples, settings, seed=0)
+    train(model, examples, settings, seed=0, warn=print)
     seconds = time.perf_counter() - start
     return tokens_of(examples) / seconds, arithmetic(model, config, examples) / seconds / 1e12
 

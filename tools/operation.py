@@ -15,6 +15,7 @@ from tools.spec import Estimate, Params, ToolContext, ToolResult, ToolSpec
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from pipelines.models.base import Classifier
     from pipelines.operate.detector import DetectorInfo, Score
 
 
@@ -25,6 +26,11 @@ class EvaluateParams(Params):
 class PackageParams(Params):
     model: str = Field(description="Name of a trained model")
     benign: list[str] = Field(default_factory=list, description="Classes with nothing to report")
+    unknown: bool = Field(
+        default=False,
+        description="Call a flow unknown where the model is less sure than it was of nearly all "
+        "its right answers on validation",
+    )
 
 
 class EvaluateDetectorParams(DetectParams):
@@ -121,10 +127,28 @@ def _package(params: PackageParams, context: ToolContext) -> ToolResult:
     check_trained("package_detector", params.model, context)
     folder = context.named(MODEL_PREFIX)[params.model] / "model"
     model = load_model(folder)
-    info = _describe(params, folder, context)
+    sure = _sure(model) if params.unknown else None
+    thresholds = {} if sure is None else dict.fromkeys(model.classes, sure)
+    info = _describe(params, folder, context).model_copy(update={"thresholds": thresholds})
     digest = context.store.make(lambda folder: package(folder, model, info))
-    numbers = {"model": params.model, "classes": model.classes, "benign": params.benign}
+    numbers = {
+        "model": params.model,
+        "classes": model.classes,
+        "benign": params.benign,
+        "unknown_below": sure,
+    }
     return ToolResult(artifacts={"detector": digest}, numbers=numbers)
+
+
+def _sure(model: "Classifier") -> float:
+    """The probability below which a model's answer is none of its classes."""
+    sure: float | None = getattr(model, "unknown_below", None)
+    if sure is None:
+        raise InputError(
+            f"package_detector: {model.name} does not say how sure it has to be.",
+            "Leave out unknown, or pack traffic_lm.",
+        )
+    return sure
 
 
 def check_trained(tool: str, model: str, context: ToolContext) -> None:

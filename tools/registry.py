@@ -19,6 +19,7 @@ from tools.report import WRITE_REPORT
 from tools.requirements import IMPORT_ROWS, INSPECT_SOURCE, RECORD_REQUIREMENTS
 from tools.spec import ToolContext, ToolSpec
 from tools.stress import COMPARE_LATER, STRESS_MODEL
+from tools.traffic_lm import TRAIN_TRAFFIC_LM, TRY_TRAFFIC_LM
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -36,6 +37,8 @@ TOOLS: dict[str, ToolSpec[Any]] = {
         COMPARE_LATER,
         TRAIN_BASELINES,
         TRAIN_CNN,
+        TRY_TRAFFIC_LM,
+        TRAIN_TRAFFIC_LM,
         STUDY_FEW_LABELS,
         EVALUATE_MODELS,
         STRESS_MODEL,

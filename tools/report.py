@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pipelines.report import data
 
 RESUMABLE = ("paused", "interrupted", "failed")
+CALIBRATED = ("traffic_lm", "traffic_lm_random")
 
 
 class ReportParams(Params):
@@ -67,7 +68,7 @@ def build_report(run: RunFolder) -> "data.ReportData":
         audit=audit_section(story),
         per_class=per_class(story.tested(), best),
         confusion=confusion(story, run.store, best),
-        curves=curves(story, run.store),
+        curves=curves(story, run.store, best),
         few_labels=few_labels(story),
         plans=[_plan(entry) for entry in story.plans.values()],
         limits=_limits(story),
@@ -114,10 +115,23 @@ def _limits(story: Story) -> list[str]:
             "row": "Tested on records of the same table: traffic of other days may differ.",
             "fixed": "Tested on the source that you named; its distance from the first is unknown.",
         }[split["by"]],
-        "Confidence is not calibrated: read it as an order, not as a probability.",
-        "A class that was never shown is given one of the known names.",
+        *_limits_of(story.numbers.get("package_detector", {})),
     ]
     return [*story.numbers.get("audit_shortcuts", {}).get("advice", []), *limits]
+
+
+def _limits_of(packed: dict[str, Any]) -> list[str]:
+    """What the confidence of a packed model does not say."""
+    calibrated = packed.get("model") in CALIBRATED
+    unknown = packed.get("unknown_below") is not None
+    return [
+        "Confidence was calibrated on validation rows: on other traffic it may be too high."
+        if calibrated
+        else "Confidence is not calibrated: read it as an order, not as a probability.",
+        "A class that was never shown is called unknown only where the model happens to be unsure."
+        if unknown
+        else "A class that was never shown is given one of the known names.",
+    ]
 
 
 def _commands(run: RunFolder, status: str, story: Story) -> list[str]:

@@ -1,6 +1,7 @@
 """What a report shows of the models: scores, classes, curves, few labels."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.store.artifacts import ArtifactStore
@@ -72,23 +73,28 @@ def confusion(story: Story, store: ArtifactStore, best: str | None) -> "data.Con
     return data.Confusion(classes=found["classes"], counts=found["models"][best]["confusion"])
 
 
-def curves(story: Story, store: ArtifactStore) -> "data.LearningCurves | None":
-    """The epochs of the network; None where none was trained."""
+def curves(story: Story, store: ArtifactStore, best: str | None) -> "data.LearningCurves | None":
+    """The epochs of a network, the chosen one if it is one; None where none was trained."""
     from pipelines.report import data
 
-    if "model/cnn" not in story.artifacts:
-        return None
-    curve = json.loads((store.path(story.artifacts["model/cnn"]) / "fit.json").read_text())["curve"]
-    if not curve:
+    networks = [name for name in (best, "cnn", "traffic_lm") if f"model/{name}" in story.artifacts]
+    found = [(name, _curve(store.path(story.artifacts[f"model/{name}"]))) for name in networks]
+    model, curve = next(((name, curve) for name, curve in found if curve), (None, []))
+    if model is None:
         return None
     scores = [epoch["validation_macro_f1"] for epoch in curve]
     known = [(score, -number) for number, score in enumerate(scores, 1) if score is not None]
     return data.LearningCurves(
-        model="cnn",
+        model=model,
         train_loss=[epoch["loss"] for epoch in curve],
         validation_macro_f1=scores,
         best_epoch=-max(known)[1] if known else None,
     )
+
+
+def _curve(folder: Path) -> list[dict[str, Any]]:
+    curve: list[dict[str, Any]] = json.loads((folder / "fit.json").read_text())["curve"]
+    return curve
 
 
 def few_labels(story: Story) -> "data.FewLabelStudy | None":

@@ -4,22 +4,49 @@ from typing import Any
 
 from agents.checkpoints import Plan
 from agents.stages.base import StageRules
-from agents.state import Review, State
+from agents.stages.worth import worth
+from agents.state import Review, State, versions_of
 from agents.workbench import Workbench
 from pipelines.errors import InputError
+from tools.traffic_lm import TrafficLmParams, training_minutes
 
 MOST_TRIALS = 2
 # Twice the width is four times the work of a convolution, and there are twice the epochs.
 TRIAL_GROWTH = 8
+TRAININGS = ("train_baselines", "train_cnn", "train_traffic_lm")
 
 
 def _facts(bench: Workbench, state: State) -> dict[str, Any]:
     sizes = state["numbers"]["split_rows"]["sizes"]
     rows = sizes["train"]["rows"] + sizes["validation"]["rows"]
     return {
+        "rows": rows,
         "minutes_left": bench.minutes_left(state),
         "minutes_per_epoch": bench.rates.minutes("train_cnn", rows),
+        "traffic_lm": _price(bench, state),
     }
+
+
+def _price(bench: Workbench, state: State) -> dict[str, Any] | None:
+    """Minutes of a training of the language model as it was planned last, or as the spec says.
+
+    None for a base that is not there: the price of the plan's own step says what is wrong with it.
+    """
+    past = versions_of(state, "design")
+    planned = (
+        [s.params for s in past[-1].plan.steps if s.tool == "train_traffic_lm"] if past else []
+    )
+    given = bench.spec.design.traffic_lm
+    params = planned or [given.model_dump(exclude_none=True) if given else {}]
+    sizes = state["numbers"]["split_rows"]["sizes"]
+    sides = sizes["train"]["rows"], sizes["validation"]["rows"]
+    try:
+        chosen = TrafficLmParams.model_validate(params[0])
+        besides, each = training_minutes(chosen, *sides, bench.rates)
+    except InputError:
+        return None
+    measured = "train_traffic_lm" in bench.rates.measured
+    return {"besides": besides, "each_epoch": each, "measured": measured}
 
 
 def validation_scores(state: State) -> dict[str, float]:
@@ -27,17 +54,17 @@ def validation_scores(state: State) -> dict[str, float]:
     scores: dict[str, float] = {}
     for name, result in state["results"].items():  # oldest first, as the artefacts were made
         if name.startswith("design/"):
-            scores |= result.numbers["validation"]
+            scores |= result.numbers.get("validation", {})
     return dict(sorted(scores.items(), key=lambda item: -item[1]))
 
 
 def _review(bench: Workbench, state: State) -> Review:
     scores = validation_scores(state)
     best, score = next(iter(scores.items()))
-    trained = [state["numbers"].get(tool, {}) for tool in ("train_baselines", "train_cnn")]
+    trained = [state["numbers"].get(tool, {}) for tool in TRAININGS]
     warnings = dict.fromkeys(line for found in trained for line in found.get("warnings", []))
     findings = [*warnings, f"{best} is best on validation: macro-F1 {score:.3f}."]
-    findings += _unaudited(state)
+    findings += [*worth(scores, trained), *_unaudited(state)]
     wanted = state["numbers"]["record_requirements"]
     target, judged = wanted["target"], wanted["metric"] == "macro_f1"
     if target is None or score >= target or not judged or bench.spec.data.sample is not None:
@@ -48,9 +75,13 @@ def _review(bench: Workbench, state: State) -> Review:
 
 
 def _check(plan: Plan, state: State) -> None:
-    """Models see no leak that the audit found under a mask: the gate was not asked about it."""
+    """Models see no leak that the audit found under a mask: the gate was not asked about it.
+
+    And the try of the language model speaks of its training.
+    """
     from pipelines.audit.audit import Audit, leaks_under
 
+    _check_try(plan)
     found = Audit.model_validate(state["numbers"]["audit_shortcuts"])
     for step in plan.steps:
         if leaks := leaks_under(found, step.params["masks"]):
@@ -59,6 +90,20 @@ def _check(plan: Plan, state: State) -> None:
                 "Leave it masked; or begin a run whose spec names data.masks, and says why in "
                 "data.accept_shortcuts.",
             )
+
+
+def _check_try(plan: Plan) -> None:
+    """What was tried on a few rows is what is trained: else its price would be another's."""
+    steps = {step.tool: step.params for step in plan.steps}
+    tried, trained = steps.get("try_traffic_lm", {}), steps.get("train_traffic_lm", {})
+    other = [name for name in tried if name in trained and tried[name] != trained[name]]
+    if other:
+        name = other[0]
+        raise InputError(
+            f"try_traffic_lm.{name} is {tried[name]}, train_traffic_lm.{name} is {trained[name]}: "
+            "another training would be tried than is run.",
+            "Set both alike.",
+        )
 
 
 def _unaudited(state: State) -> list[str]:
@@ -80,7 +125,7 @@ def _another_trial_fits(bench: Workbench, state: State) -> bool:
 
 DESIGN = StageRules(
     name="design",
-    tools=("train_baselines", "train_cnn", "study_few_labels"),
+    tools=(*TRAININGS, "try_traffic_lm", "study_few_labels"),
     required=True,
     facts=_facts,
     review=_review,

@@ -72,11 +72,13 @@ def command(
 
 
 def check_model(name: str | None) -> None:
-    """Raises InputError for a model that does not exist, before anything is read."""
-    from pipelines.models.registry import MODELS
+    """Raises InputError for a model that is not quick to train, before anything is read."""
+    from pipelines.models.registry import QUICK
 
-    if name is not None and name not in MODELS:
-        raise InputError(f"There is no model {name!r}.", f"There are: {', '.join(MODELS)}.")
+    if name is not None and name not in QUICK:
+        raise InputError(
+            f"There is no model {name!r} that is quick to train.", f"There are: {', '.join(QUICK)}."
+        )
 
 
 def check_picture(path: Path | None) -> None:

@@ -14,7 +14,7 @@ TEXTS = ["Is this malware?", "Which application made this traffic", "tcp4 n=12>3
 
 
 def tiny_llama(tokens: int, *, tied: bool = True, seed: int = 0) -> LlamaForCausalLM:
-    """A Llama with random weights and 2 layers of 32 numbers."""
+    """A Llama of 2 layers of 32 numbers. Its random weights are as large as those of trained ones."""
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=tokens,
@@ -24,6 +24,7 @@ def tiny_llama(tokens: int, *, tied: bool = True, seed: int = 0) -> LlamaForCaus
         num_attention_heads=2,
         num_key_value_heads=1,
         max_position_embeddings=512,
+        initializer_range=0.2,
         tie_word_embeddings=tied,
         bos_token_id=1,
         eos_token_id=2,

@@ -13,7 +13,15 @@ MODEL_WORDS = {
     "random_forest": r"(?:random )?forests?",
     "hist_gradient_boosting": r"(?:hist(?:ogram)? )?(?:gradient )?boosting|boosted trees",
     "cnn": r"cnn|convolution\w*|neural net\w*|deep (?:model|learning)",
+    "traffic_lm": r"(?:traffic[ _-])?(?:language models?|llms?|lms?)(?![ _](?:frozen|random))",
+    "traffic_lm_frozen": r"traffic[ _]lm[ _]frozen|frozen (?:base|language model)",
+    "traffic_lm_random": r"traffic[ _]lm[ _]random|random (?:base|language model)",
     "baselines": r"baselines?|ladder",
+}
+METHODS = {
+    "lora": r"lora|low[- ]rank",
+    "prefix": r"prefix(?:es)?|p-tuning",
+    "full": r"(?:full|whole)(?:-| )?(?:fine-?)?tuning|all weights",
 }
 REFUSE = (
     r"(?:no|not|without|skip|drop|remove|leave out|omit|avoid"
@@ -42,6 +50,12 @@ class Wishes:
     pace: int = 0
     """-1 for faster, +1 for more thorough."""
     epochs: int | None = None
+    about: frozenset[str] = field(default=frozenset(), compare=False)
+    """Models that it names, whatever it says of them."""
+    method: str | None = None
+    """How the traffic language model is tuned."""
+    controls: bool | None = None
+    """Whether its controls are trained as well."""
     split_by: str | None = None
     test_share: float | None = None
     mask: frozenset[str] = frozenset()
@@ -73,7 +87,12 @@ def read_note(note: str) -> Wishes:
         only=frozenset(only),
         add=frozenset(add),
         pace=-1 if re.search(FASTER, text) else 1 if re.search(LONGER, text) else 0,
-        epochs=_integer(r"(\d+) epochs", text),
+        epochs=_integer(r"(\d+) epochs?", text),
+        about=frozenset(
+            n for n, word in MODEL_WORDS.items() if re.search(rf"\b(?:{word})\b", text)
+        ),
+        method=_method(text),
+        controls=_controls(text),
         split_by=_first(
             r"(?:split|separate|divide|hold out)\w* (?:it |them )?(?:by|on) "
             r"(time|capture|flow|row|host|day|site)s?",
@@ -108,6 +127,21 @@ def _only(text: str) -> set[str]:
         if re.search(rf"\b(?:{word}) {ONLY}\b", text):
             names.add(name)
     return names
+
+
+def _method(text: str) -> str | None:
+    for name, word in METHODS.items():
+        found = re.search(rf"\b(?:{word})\b", text)
+        if found and not re.search(rf"\b{REFUSE} (?:the )?(?:{word})\b", text):
+            return name
+    return None
+
+
+def _controls(text: str) -> bool | None:
+    """Whether the controls are wanted; one control is called frozen or random."""
+    if not re.search(r"\bcontrols\b", text):
+        return None
+    return not re.search(rf"\b{REFUSE} (?:the |its |any )?controls\b", text)
 
 
 def _groups(verb: str, text: str) -> set[str]:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
+from peft import PeftModel
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import nn
 
@@ -14,14 +15,14 @@ from pipelines.evaluate.metrics import macro_f1
 from pipelines.models.base import Epoch, class_numbers, in_batches
 from pipelines.models.card import Card, new_card, read_card, write_card
 from pipelines.models.cnn.training import best_device, class_weights, seeded
-from pipelines.models.traffic_lm.base import NANO, Base, check_same, load_base, save_base
+from pipelines.models.traffic_lm.base import Base, check_same, load_base, save_base
 from pipelines.models.traffic_lm.batches import Example
 from pipelines.models.traffic_lm.calibration import fit_temperature, unknown_threshold
 from pipelines.models.traffic_lm.labels import label_sequences
-from pipelines.models.traffic_lm.methods import load_adapter, save_adapter, trainable
+from pipelines.models.traffic_lm.methods import ADAPTER, load_adapter, save_adapter, trainable
 from pipelines.models.traffic_lm.prompts import Prompts
 from pipelines.models.traffic_lm.score import label_log_probabilities, label_probabilities
-from pipelines.models.traffic_lm.settings import TrafficLmSettings
+from pipelines.models.traffic_lm.settings import SMALL, TrafficLmSettings
 from pipelines.models.traffic_lm.training import train
 from pipelines.models.traffic_lm.vocabulary import is_extended
 from pipelines.progress import Progress
@@ -127,10 +128,10 @@ class TrafficLm:
 
     def save(self, folder: Path) -> None:
         """Write the adapter, or the whole model with its tokenizer, and the card."""
-        if self.settings.chosen_method(self._is_nano) == "full":
-            save_base(folder, self.model, self.prompts.tokenizer)
-        else:
+        if isinstance(self.model, PeftModel):
             save_adapter(folder, self.model, self.settings.base)
+        else:
+            save_base(folder, self.model, self.prompts.tokenizer)
         write_atomic(folder / ANSWERS, self.answers.model_dump_json())
         write_card(folder, self.card)
 
@@ -148,7 +149,7 @@ class TrafficLm:
                 f"{folder} does not hold a traffic language model that can be read.",
                 "Use a model folder that netloop wrote and nobody changed.",
             ) from error
-        if tuned.settings.chosen_method(tuned._is_nano) == "full":
+        if not (folder / ADAPTER).is_file():
             base = load_base(str(folder))
             model: nn.Module = base.model
         else:
@@ -158,17 +159,14 @@ class TrafficLm:
         tuned._take(base, model)
         return tuned
 
-    @property
-    def _is_nano(self) -> bool:
-        return self.settings.base == NANO
-
     def _begin(self) -> Base:
         """The base with random weights where this is a control, and what is trained of it."""
         base, settings = extended_base(self.settings), self.settings
         model = base.model
         if settings.initial == "random":
             model = type(model)(model.config)
-        self._take(base, trainable(model, settings, self._is_nano))
+        self._is_small = model.num_parameters() <= SMALL
+        self._take(base, trainable(model, settings, self._is_small))
         return base
 
     def _take(self, base: Base, model: nn.Module) -> None:
@@ -193,13 +191,17 @@ class TrafficLm:
         self.curve = train(
             self.model,
             examples,
-            self.settings.training(self._is_nano),
+            self.settings.training(self._is_small),
             seed=seed,
             what=f"tuning {self.name}",
+            among=[label[0] for label in self.labels] if self._one_token_each() else None,
             validate=watched.score if watched else None,
             checkpoints=self.checkpoints and self.checkpoints / self._training_name(rows, seed),
             progress=progress,
         )
+
+    def _one_token_each(self) -> bool:
+        return all(len(label) == 1 for label in self.labels)
 
     def _training_name(self, rows: pa.Table, seed: int) -> str:
         """A folder of its own for each training: a model is fitted again on more rows."""

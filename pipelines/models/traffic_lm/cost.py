@@ -115,7 +115,7 @@ def _shapes(file: Path) -> Iterator[tuple[str, list[int]]]:
 
 
 def _cached(name: str) -> Path:
-    """The folder in which the hub's client keeps a base of this name; one that is not there else."""
+    """Where the hub's client keeps the base of that name; a folder that is not there if nowhere."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 

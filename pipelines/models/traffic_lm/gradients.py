@@ -25,10 +25,12 @@ class Gradients:
         examples: Sequence[Example],
         micro_tokens: int,
         warn: Callable[[str], object],
+        among: Sequence[int] | None = None,
     ) -> None:
         self.model, self.examples = model, examples
         self.micro_tokens, self.warn = micro_tokens, warn
         self.device = next(model.parameters()).device
+        self.among = None if among is None else torch.tensor(among, device=self.device)
         self.processes = PartialState(cpu=self.device.type == "cpu")
         self.lengths = np.array([len(example.tokens) for example in examples])
         self.weights = np.array([example.answer * example.weight for example in examples])
@@ -90,8 +92,11 @@ class Gradients:
             logits = self.model(
                 input_ids=batch.tokens, logits_to_keep=batch.positions, use_cache=False
             ).logits
-        answers = logits.flatten(0, 1).index_select(0, batch.places).float()
-        losses = cross_entropy(answers, batch.targets, reduction="none")
+        answers, targets = logits.flatten(0, 1).index_select(0, batch.places), batch.targets
+        if self.among is not None:
+            answers = answers.index_select(1, self.among)
+            targets = (targets[:, None] == self.among).int().argmax(dim=1)
+        losses = cross_entropy(answers.float(), targets, reduction="none")
         loss = (losses * batch.weights).sum() / weight
         loss.backward()
         self.loss += loss.detach()

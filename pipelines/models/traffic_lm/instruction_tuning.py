@@ -23,10 +23,16 @@ from pipelines.models.traffic_lm.batches import Example
 from pipelines.models.traffic_lm.methods import with_adapter
 from pipelines.models.traffic_lm.prompts import Prompts
 from pipelines.models.traffic_lm.score import label_log_probabilities
-from pipelines.models.traffic_lm.settings import LEARNING_RATES
+from pipelines.models.traffic_lm.settings import LEARNING_RATES, SMALL
 from pipelines.models.traffic_lm.train_settings import TrainSettings
 from pipelines.models.traffic_lm.training import train
-from pipelines.models.traffic_lm.vocabulary import extend, is_extended, renew_labels, task_token
+from pipelines.models.traffic_lm.vocabulary import (
+    TASK_TOKENS,
+    extend,
+    is_extended,
+    renew_labels,
+    task_token,
+)
 from pipelines.progress import Progress, silent
 from pipelines.represent.traffic_text import RowText
 from pipelines.represent.traffic_tokens import is_traffic
@@ -73,13 +79,13 @@ def tune_instructions(
     progress: Progress = silent,
     warn: Callable[[str], object] = lambda line: None,
 ) -> InstructionTuned:
-    """Tune ``base`` in place, whole if it is traffic-nano, else by LoRA with its new tokens.
+    """Tune ``base`` in place, whole if it is small, else by LoRA with its new tokens.
 
     A base without traffic tokens is given those of traffic-nano. ``traffic`` is learned beside the
-    instructions, as a base must that has just been given its tokens, and as traffic-nano does so as
-    not to forget. Raises as ``train`` does.
+    instructions, as a base must that has just been given its tokens, and one that is tuned whole so
+    as not to forget. Raises as ``train`` does.
     """
-    small = base.name == NANO
+    small = base.model.num_parameters() <= SMALL
     if not is_extended(base.tokenizer):
         extend(base.model, base.tokenizer, nano_tokens())
     prompts = Prompts(base.tokenizer)
@@ -102,6 +108,7 @@ def tune_instructions(
             ),
             seed=seed,
             what="tuning instructions",
+            among=None if traffic else [int(mark) for mark in prompts.marks(*TASK_TOKENS)],
             validate=lambda: _score(model, prompts, watched).macro_f1,
             checkpoints=checkpoints,
             progress=progress,

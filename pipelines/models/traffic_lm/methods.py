@@ -22,16 +22,18 @@ from transformers import PreTrainedModel
 from pipelines.errors import InputError
 from pipelines.models.traffic_lm.settings import TrafficLmSettings
 
+ADAPTER = "adapter_config.json"
+
 
 def trainable(
-    model: PreTrainedModel, settings: TrafficLmSettings, is_nano: bool
+    model: PreTrainedModel, settings: TrafficLmSettings, is_small: bool
 ) -> PreTrainedModel | PeftModel:
     """The model with exactly those weights trainable that the method trains.
 
     Adapters draw their first weights from torch's generator. Raises InputError for full tuning of a
     base in 4 bits.
     """
-    method = settings.chosen_method(is_nano)
+    method = settings.chosen_method(is_small)
     if method == "full":
         if settings.four_bit:
             raise InputError(

@@ -10,6 +10,10 @@ from pipelines.models.traffic_lm.train_settings import TrainSettings
 # Parts of the names of PEFT's parameters that stand for tokens.
 EMBEDDINGS = ("lora_embedding", "trainable_tokens")
 
+# Those of GPT-3 (Brown et al. 2020, appendix B). With AdamW's usual 0.999 the large gradients of the
+# first steps would hold back a training of some hundred steps to its end.
+BETAS = (0.9, 0.95)
+
 
 def learning_rate(step: int, steps: int, settings: TrainSettings) -> float:
     """The learning rate of a ``step``, from 0: a linear warm-up, then half a cosine to a tenth.
@@ -34,5 +38,6 @@ def new_optimiser(model: nn.Module, weight_decay: float) -> torch.optim.AdamW:
             groups[weight.ndim > 1 and not is_embedding].append(weight)
     return torch.optim.AdamW(
         [{"params": groups[True], "weight_decay": weight_decay}, {"params": groups[False]}],
+        betas=BETAS,
         weight_decay=0.0,
     )

@@ -7,7 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pipelines.instructions.tasks import task_of
 from pipelines.models.traffic_lm.train_settings import TrainSettings
 
-# (traffic-nano, larger bases): what small and large matrices bear.
+# Bases of up to so many parameters are tuned whole: that costs no more than an adapter.
+SMALL = 50_000_000
+# (small bases, larger ones): what small and large matrices bear.
 LEARNING_RATES = {"full": (1e-3, 2e-5), "lora": (3e-3, 2e-4), "prefix": (1e-2, 1e-2)}
 
 
@@ -20,7 +22,7 @@ class TrafficLmSettings(BaseModel):
     """``traffic-nano``, a folder, or a name on the hub; one that has the traffic tokens."""
     method: Literal["auto", "full", "lora", "prefix"] = "auto"
     """What is trained: everything, low-rank changes of all matrices, or keys and values that stand
-    before the prompt (P-Tuning v2). ``auto`` is full for traffic-nano and LoRA for other bases."""
+    before the prompt (P-Tuning v2). ``auto`` is full for small bases, LoRA for larger ones."""
     task: str = "NONE"
     """The code of the task that the prompt begins with."""
     labels: Literal["tokens", "names"] = "tokens"
@@ -53,19 +55,19 @@ class TrafficLmSettings(BaseModel):
         """The code of the task that was named."""
         return task_of(text).code
 
-    def chosen_method(self, is_nano: bool) -> Literal["full", "lora", "prefix"]:
+    def chosen_method(self, is_small: bool) -> Literal["full", "lora", "prefix"]:
         """The method, with ``auto`` decided."""
         if self.method == "auto":
-            return "full" if is_nano else "lora"
+            return "full" if is_small else "lora"
         return self.method
 
-    def training(self, is_nano: bool) -> TrainSettings:
+    def training(self, is_small: bool) -> TrainSettings:
         """How the one training loop is to train."""
-        small, large = LEARNING_RATES[self.chosen_method(is_nano)]
+        small, large = LEARNING_RATES[self.chosen_method(is_small)]
         return TrainSettings(
             epochs=self.epochs,
             patience=self.patience,
-            learning_rate=self.learning_rate or (small if is_nano else large),
+            learning_rate=self.learning_rate or (small if is_small else large),
             batch_rows=self.batch_rows,
             micro_tokens=self.micro_tokens,
             weight_decay=0.05,

@@ -13,7 +13,7 @@ import pyarrow as pa
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.models.base import class_numbers, labels_of
+from pipelines.models.base import labels_of
 from pipelines.models.cnn.training import best_device
 from pipelines.models.traffic_lm.classifier import TrafficLm
 from pipelines.models.traffic_lm.cost import MEGABYTE, Passes
@@ -21,7 +21,6 @@ from pipelines.models.traffic_lm.settings import TrafficLmSettings
 from pipelines.progress import Progress, silent
 from pipelines.represent.traffic_text import row_texts
 
-MOST_ROWS = 64
 EPOCHS = 3
 # Rows whose tokens are counted: the mean of as many is known to about one in fifty.
 COUNTED_ROWS = 500
@@ -29,7 +28,7 @@ LOOK_SECONDS = 0.01
 
 
 class Smoke(BaseModel):
-    """What a small tuning was like. Speeds are clock readings: never write them into an artefact."""
+    """What a small tuning was like. Speeds are clock readings: they belong into no artefact."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -55,7 +54,7 @@ def smoke(
     *,
     masks: Sequence[str],
     seed: int,
-    most_rows: int = MOST_ROWS,
+    most_rows: int,
     progress: Progress = silent,
 ) -> Smoke:
     """Tune on a few of the training ``rows`` of every class, and score them.

@@ -29,6 +29,7 @@ def train(
     *,
     seed: int,
     what: str = "tuning",
+    among: Sequence[int] | None = None,
     validate: Callable[[], float] | None = None,
     checkpoints: Path | None = None,
     progress: Progress = silent,
@@ -41,6 +42,9 @@ def train(
     float32. It lies on the device where it is to be trained and is left in evaluation mode. The
     loss of a batch is the mean of its answer tokens' cross entropies, each weighted with its
     example's weight.
+
+    ``among`` are the tokens that an answer may be, where all answers are one of a few: the cross
+    entropy is then over these alone, and nothing is spent on learning that no other word answers.
 
     ``validate`` gives the macro-F1 of the model as it is after an epoch. With it, training stops
     when that has not risen for ``patience`` epochs and the best weights are restored.
@@ -59,7 +63,9 @@ def train(
     device = next(model.parameters()).device
     recomputing = _recomputing(model, settings.gradient_checkpointing)
     with seeded(seed), recomputing, memory_told(what, device):
-        trainer = _Trainer(model, examples, settings, seed, what, checkpoints, progress, warn)
+        trainer = _Trainer(
+            model, examples, settings, seed, what, among, checkpoints, progress, warn
+        )
         return trainer.run(validate)
 
 
@@ -70,13 +76,16 @@ class _Trainer:
     settings: TrainSettings
     seed: int
     what: str
+    among: Sequence[int] | None
     folder: Path | None
     progress: Progress
     warn: Callable[[str], object]
 
     def __post_init__(self) -> None:
         settings = self.settings
-        self.gradients = Gradients(self.model, self.examples, settings.micro_tokens, self.warn)
+        self.gradients = Gradients(
+            self.model, self.examples, settings.micro_tokens, self.warn, self.among
+        )
         self.processes = self.gradients.processes
         self.optimiser = new_optimiser(self.model, settings.weight_decay)
         self.batches = math.ceil(len(self.examples) / settings.batch_rows)
@@ -161,7 +170,7 @@ class _Trainer:
         if self.folder is None:
             return TrainState(fingerprint={}, micro_tokens=self.settings.micro_tokens)
         weights = self.gradients.parameters
-        settings = self.settings.model_dump(exclude=HOW)
+        settings = self.settings.model_dump(exclude=HOW) | {"among": self.among}
         made_from = fingerprint(settings, self.seed, self.examples, weights)
         found = load(self.folder, made_from)
         if found is None:

@@ -34,7 +34,7 @@ FACTS: dict[Stage, dict[str, Any]] = {
         "group": "flow",
     },
     "augmentation": {"train": {"Normal": 500, "c2": 20}},
-    "design": {"minutes_left": None, "minutes_per_epoch": 0.1},
+    "design": {"rows": 520, "minutes_left": None, "minutes_per_epoch": 0.1, "traffic_lm": None},
     "operation": {"validation": {"random_forest": 0.9, "cnn": 0.8, "majority": 0.1}},
 }
 NUMBERS = {

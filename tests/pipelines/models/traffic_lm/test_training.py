@@ -99,8 +99,8 @@ def test_it_is_the_training_by_the_book(tiny_model: LlamaForCausalLM, micro_toke
 
 
 def test_a_toy_task_is_learned_to_the_end(tiny_model: LlamaForCausalLM) -> None:
-    settings = TrainSettings(epochs=40, batch_rows=16, learning_rate=5e-3)
-    examples = some_examples(64)
+    settings = TrainSettings(epochs=20, batch_rows=8, learning_rate=5e-3)
+    examples = some_examples(32)
     curve = train(tiny_model, examples, settings, seed=0)
     assert curve[0].loss > 1
     assert curve[-1].loss < 0.01
