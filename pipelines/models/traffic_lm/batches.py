@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Batches that are cut from one sorted pool: enough for hardly any padding, few enough that a batch
-# meets other rows in every epoch.
-POOL_BATCHES = 32
+# Batches that are cut from one sorted pool: more would save some padding, but rows of like lengths are
+# often of one class, and batches of few classes teach badly.
+POOL_BATCHES = 4
 
 
 @dataclass(frozen=True)

@@ -230,7 +230,7 @@ class TrafficLm:
             self._prompts(rows),
             self.labels,
             prefix=self.prompts.head(self.settings.task),
-            micro_tokens=self.settings.micro_tokens,
+            micro_tokens=self.settings.tokens_at_once(),
         )
 
 

@@ -130,7 +130,7 @@ class FrozenTrafficLm:
         features = np.empty((len(asked), model.config.hidden_size), np.float32)
         done, decoder = 0, model.get_decoder()
         with torch.inference_mode():
-            for places in micro_batches(lengths, settings.micro_tokens):
+            for places in micro_batches(lengths, settings.tokens_at_once()):
                 padded = np.zeros((len(places), lengths[places].max()), np.int64)
                 for row, place in enumerate(places):
                     padded[row, : lengths[place]] = asked[place]

@@ -101,7 +101,7 @@ def memory_mb(size: Size, settings: TrafficLmSettings, is_nano: bool) -> int:
     layers keep about three numbers a token for every number that a token is multiplied with.
     """
     copies = 5 if settings.chosen_method(is_nano) == "full" else 1
-    kept = 3 * settings.micro_tokens * size.computed / size.hidden
+    kept = 3 * settings.tokens_at_once() * size.computed / size.hidden
     return round(4 * (copies * size.weights + kept) / MEGABYTE)
 
 

@@ -23,7 +23,7 @@ from pipelines.models.traffic_lm.batches import Example
 from pipelines.models.traffic_lm.methods import with_adapter
 from pipelines.models.traffic_lm.prompts import Prompts
 from pipelines.models.traffic_lm.score import label_log_probabilities
-from pipelines.models.traffic_lm.settings import LEARNING_RATES, SMALL
+from pipelines.models.traffic_lm.settings import LEARNING_RATES, SMALL, TrafficLmSettings
 from pipelines.models.traffic_lm.train_settings import TrainSettings
 from pipelines.models.traffic_lm.training import train
 from pipelines.models.traffic_lm.vocabulary import (
@@ -73,7 +73,7 @@ def tune_instructions(
     epochs: int = 6,
     learning_rate: float | None = None,
     batch_rows: int = 32,
-    micro_tokens: int = 4096,
+    micro_tokens: int | None = None,
     seed: int = 0,
     checkpoints: Path | None = None,
     progress: Progress = silent,
@@ -104,7 +104,7 @@ def tune_instructions(
                 learning_rate=learning_rate
                 or LEARNING_RATES["full" if small else "lora"][not small],
                 batch_rows=batch_rows,
-                micro_tokens=micro_tokens,
+                micro_tokens=micro_tokens or TrafficLmSettings().tokens_at_once(),
             ),
             seed=seed,
             what="tuning instructions",

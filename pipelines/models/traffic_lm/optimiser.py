@@ -10,8 +10,8 @@ from pipelines.models.traffic_lm.train_settings import TrainSettings
 # Parts of the names of PEFT's parameters that stand for tokens.
 EMBEDDINGS = ("lora_embedding", "trainable_tokens")
 
-# Those of GPT-3 (Brown et al. 2020, appendix B). With AdamW's usual 0.999 the large gradients of the
-# first steps would hold back a training of some hundred steps to its end.
+# Those of GPT-3 (Brown et al. 2020, appendix B). With AdamW's usual 0.999 the large gradients of
+# the first steps would hold back a training of some hundred steps to its end.
 BETAS = (0.9, 0.95)
 
 

@@ -29,7 +29,7 @@ FLOW_TOKENS = 160
 INSTRUCTION_TOKENS = 128
 HELD_OUT_EVERY = 20  # one capture in twenty is kept to measure the loss on
 SETTINGS = TrainSettings(
-    epochs=10, learning_rate=3e-3, batch_rows=64, weight_decay=0.1, micro_tokens=2048
+    epochs=10, learning_rate=3e-3, batch_rows=64, weight_decay=0.1, micro_tokens=1024
 )
 
 

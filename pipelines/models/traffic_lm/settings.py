@@ -38,8 +38,8 @@ class TrafficLmSettings(BaseModel):
     learning_rate: float | None = Field(default=None, gt=0)
     """The highest; by method and size of the base where it is left out."""
     batch_rows: int = Field(default=32, ge=1)
-    micro_tokens: int = Field(default=4096, ge=64)
-    """Tokens that are computed at once: what fits into memory."""
+    micro_tokens: int | None = Field(default=None, ge=64)
+    """Tokens that are computed at once: what fits into a GPU's memory or a processor's cache."""
     lora_rank: int = Field(default=16, ge=1, le=1024)
     prefix_tokens: int = Field(default=32, ge=1, le=1024)
     most_class_weight: float = Field(default=10.0, ge=1)
@@ -61,6 +61,13 @@ class TrafficLmSettings(BaseModel):
             return "full" if is_small else "lora"
         return self.method
 
+    def tokens_at_once(self) -> int:
+        """``micro_tokens``; by the device where it is left out."""
+        from pipelines.models.cnn.training import best_device  # torch, wanted only here
+
+        by_device = {"cuda": 16384, "cpu": 1024}
+        return self.micro_tokens or by_device[best_device().type]
+
     def training(self, is_small: bool) -> TrainSettings:
         """How the one training loop is to train."""
         small, large = LEARNING_RATES[self.chosen_method(is_small)]
@@ -69,7 +76,7 @@ class TrafficLmSettings(BaseModel):
             patience=self.patience,
             learning_rate=self.learning_rate or (small if is_small else large),
             batch_rows=self.batch_rows,
-            micro_tokens=self.micro_tokens,
+            micro_tokens=self.tokens_at_once(),
             weight_decay=0.05,
             gradient_checkpointing=self.gradient_checkpointing,
         )
