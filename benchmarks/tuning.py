@@ -26,11 +26,12 @@ from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from pipelines.models.traffic_lm.batches import Example
+from pipelines.models.traffic_lm.settings import TrafficLmSettings
 from pipelines.models.traffic_lm.training import TrainSettings, train
 
 VOCABULARY = 8192
 PADDED, ACCUMULATED = 1024 + 32, 16
-PADDED_EXAMPLES = 48  # enough to time: every one costs the same
+PADDED_EXAMPLES = 32  # enough to time: every one costs the same
 TURNS = 3
 QWEN2 = {"vocab_size": 151_936, "num_hidden_layers": 28, "max_position_embeddings": 4096}
 SHAPES = {
@@ -87,7 +88,8 @@ def small_llama() -> nn.Module:
 
 
 def our_loop(model: nn.Module, examples: list[Example]) -> None:
-    train(model, examples, TrainSettings(epochs=1), seed=0)
+    settings = TrainSettings(epochs=1, micro_tokens=TrafficLmSettings().tokens_at_once())
+    train(model, examples, settings, seed=0)
 
 
 def padded_loop(model: nn.Module, examples: list[Example]) -> None:
@@ -112,7 +114,7 @@ def one_turn(name: str, count: int, threads: int) -> None:
     torch.set_num_threads(threads)
     model, examples = small_llama(), some_examples(count, VOCABULARY)
     loop = our_loop if name == "our" else padded_loop
-    loop(model, examples[:32])
+    loop(model, examples[:ACCUMULATED])
     start, busy = time.perf_counter(), time.process_time()
     loop(model, examples)
     tokens = tokens_of(examples)

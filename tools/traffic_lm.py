@@ -42,7 +42,7 @@ class TrafficLmParams(TrainParams):
     )
     method: Literal["auto", "full", "lora", "prefix"] = Field(
         default=DEFAULTS.method,
-        description="What is trained; auto: all of traffic-nano, low-rank changes of other bases",
+        description="What is trained; auto: all of a small base, low-rank changes of a larger one",
     )
     epochs: int = Field(
         default=DEFAULTS.epochs,
@@ -108,13 +108,14 @@ def _work(params: TrafficLmParams, train: int, validation: int, epochs: int) -> 
 
 
 def _try(params: TryParams, context: ToolContext) -> ToolResult:
-    from pipelines.models.traffic_lm.cost import passes
+    from pipelines.models.traffic_lm.cost import base_size, kept_mb, passes
     from pipelines.models.traffic_lm.smoke import smoke
 
+    settings = params.settings()
     train, validation, _ = sides_to_choose_by(context)
     sides = train.num_rows, validation.num_rows
     found = smoke(
-        params.settings(),
+        settings,
         train,
         masks=params.masks,
         seed=context.seed,
@@ -128,7 +129,9 @@ def _try(params: TryParams, context: ToolContext) -> ToolResult:
     if most is not None and minutes > most:
         fitting = int((ROOM * most - besides) / each)
         raise _too_long(params, found, sum(sides), minutes, most, fitting)
-    numbers = {**found.model_dump(mode="json"), "minutes": minutes, "minutes_per_epoch": each}
+    kept = kept_mb(base_size(params.base), settings, sum(sides) * found.tokens_per_row)
+    whole = {"minutes": minutes, "minutes_per_epoch": each, "memory_mb": found.memory_mb + kept}
+    numbers = {"try": found.model_dump(mode="json"), "whole": whole}
     return ToolResult(numbers=numbers, work=1.0)
 
 
@@ -153,14 +156,15 @@ def _too_long(
     else:
         mend = "Not one epoch would fit"
     return InputError(
-        f"{TRY}: {params.epochs} epochs of {MODEL} would take {_said(minutes)} here, "
-        f"{_said(most)} may be spent: {rows:,} rows of about "
+        f"{TRY}: {params.epochs} epochs of {MODEL} would take {in_words(minutes)} here, "
+        f"{in_words(most)} may be spent: {rows:,} rows of about "
         f"{found.tokens_per_row:.0f} tokens, {found.train_tokens_per_second:,.0f} tokens a second.",
         f"{mend}; or take a smaller base, or go on without {MODEL}.",
     )
 
 
-def _said(minutes: float) -> str:
+def in_words(minutes: float) -> str:
+    """Minutes, or seconds where they are less than one."""
     return f"{minutes:,.1f} minutes" if minutes >= 1 else f"{60 * minutes:.2g} seconds"
 
 
@@ -195,9 +199,7 @@ def _estimate_train(params: TrafficLmParams, context: ToolContext) -> Estimate:
     return Estimate(
         rows=train + validation,
         minutes=besides + params.epochs * each,
-        memory_mb=memory_mb(
-            base_size(params.base), params.settings(), params.base == DEFAULTS.base
-        ),
+        memory_mb=memory_mb(base_size(params.base), params.settings()),
     )
 
 

@@ -8,7 +8,7 @@ from agents.stages.worth import worth
 from agents.state import Review, State, versions_of
 from agents.workbench import Workbench
 from pipelines.errors import InputError
-from tools.traffic_lm import TrafficLmParams, training_minutes
+from tools.traffic_lm import TrafficLmParams, in_words, training_minutes
 
 MOST_TRIALS = 2
 # Twice the width is four times the work of a convolution, and there are twice the epochs.
@@ -64,7 +64,7 @@ def _review(bench: Workbench, state: State) -> Review:
     trained = [state["numbers"].get(tool, {}) for tool in TRAININGS]
     warnings = dict.fromkeys(line for found in trained for line in found.get("warnings", []))
     findings = [*warnings, f"{best} is best on validation: macro-F1 {score:.3f}."]
-    findings += [*worth(scores, trained), *_unaudited(state)]
+    findings += [*worth(scores, trained), *_foretold(state), *_unaudited(state)]
     wanted = state["numbers"]["record_requirements"]
     target, judged = wanted["target"], wanted["metric"] == "macro_f1"
     if target is None or score >= target or not judged or bench.spec.data.sample is not None:
@@ -72,6 +72,19 @@ def _review(bench: Workbench, state: State) -> Review:
     findings.append(f"That is below the target of {target:g}.")
     again = _another_trial_fits(bench, state)
     return Review(passed=False, findings=findings, back_to="design" if again else None)
+
+
+def _foretold(state: State) -> list[str]:
+    """What the try of the language model said."""
+    found = state["numbers"].get("try_traffic_lm")
+    if found is None:
+        return []
+    tried, whole = found["try"], found["whole"]
+    return [
+        f"traffic_lm was tried on {tried['rows']} rows: {tried['train_tokens_per_second']:,.0f} "
+        f"tokens a second; all was to take {in_words(whole['minutes'])} "
+        f"and {whole['memory_mb']:,} MB."
+    ]
 
 
 def _check(plan: Plan, state: State) -> None:

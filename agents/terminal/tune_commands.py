@@ -1,7 +1,7 @@
 """``netloop tune``: the traffic language model, from its base to a task."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -29,6 +29,8 @@ from pipelines.errors import InputError
 if TYPE_CHECKING:
     from agents.terminal.progress import RichProgress
     from pipelines.instructions import Instruction
+    from pipelines.models.traffic_lm.instruction_tuning import InstructionTuned
+    from pipelines.models.traffic_lm.pretrain import Pretrained
     from pipelines.represent.traffic_text import RowText
 
 tune_app = typer.Typer(
@@ -63,6 +65,7 @@ def tune_base(
     from agents.terminal.new_folder import check_new
     from agents.terminal.progress import RichProgress
     from agents.terminal.render_lm import render_pretrained, warning
+    from pipelines.models.traffic_lm.model_card import write_pretraining_card
     from pipelines.models.traffic_lm.pretrain import SETTINGS, pretrain
 
     check_new(out)
@@ -78,7 +81,13 @@ def tune_base(
             progress=progress,
             warn=warning(progress),
         )
-        _keep(out, made.model, made.tokenizer, checkpoints)
+        named = [str(source) for source in captures]
+        _keep(
+            out,
+            made,
+            checkpoints,
+            lambda folder: write_pretraining_card(folder, made, named, settings, seed),
+        )
     result = {
         "captures": made.captures,
         "flows": made.flows,
@@ -122,8 +131,9 @@ def tune_to_instructions(
     from agents.terminal.new_folder import check_new
     from agents.terminal.progress import RichProgress
     from agents.terminal.render_lm import render_instructed, warning
-    from pipelines.models.traffic_lm.base import load_base
+    from pipelines.models.traffic_lm.base import NANO, NANO_FOLDER, load_base
     from pipelines.models.traffic_lm.instruction_tuning import tune_instructions
+    from pipelines.models.traffic_lm.model_card import write_tuning_card
 
     check_new(out)
     rows = own_instructions(seed) if file is None else file_instructions(file, relabel)
@@ -147,7 +157,19 @@ def tune_to_instructions(
             progress=progress,
             warn=warning(progress),
         )
-        _keep(out, tuned.model, tuned.tokenizer, checkpoints)
+        _keep(
+            out,
+            tuned,
+            checkpoints,
+            lambda folder: write_tuning_card(
+                folder,
+                NANO_FOLDER if base == NANO else Path(base),
+                tuned,
+                len(rows),
+                len(flows),
+                seed,
+            ),
+        )
     result = {
         "base": base,
         "rows": len(rows),
@@ -167,7 +189,7 @@ def tune_to_task(
     base: BaseName = "traffic-nano",
     method: Annotated[
         Literal["auto", "full", "lora", "prefix"],
-        typer.Option("--method", help="auto is full for traffic-nano, lora for other bases."),
+        typer.Option("--method", help="auto is full for small bases, lora for larger ones."),
     ] = "auto",
     task: Annotated[
         str, typer.Option("--task", help="Code of the task that the prompt names, as MTD.")
@@ -285,13 +307,22 @@ def _checkpoints(workspace: Path, made_from: Sequence[Any], progress: "RichProgr
     return folder
 
 
-def _keep(out: Path, model: Any, tokenizer: Any, checkpoints: Path) -> None:
-    """Write a new base; then its checkpoints have done their work."""
+def _keep(
+    out: Path,
+    made: "Pretrained | InstructionTuned",
+    checkpoints: Path,
+    write_card: Callable[[Path], object],
+) -> None:
+    """Write a new base with its card; then its checkpoints have done their work."""
     from agents.terminal.new_folder import is_main_process, make_new
     from pipelines.models.traffic_lm.base import save_base
     from pipelines.models.traffic_lm.checkpoints import discard
 
-    make_new(out, lambda folder: save_base(folder, model, tokenizer))
+    def fill(folder: Path) -> None:
+        save_base(folder, made.model, made.tokenizer)
+        write_card(folder)
+
+    make_new(out, fill)
     if is_main_process():
         discard(checkpoints)
 

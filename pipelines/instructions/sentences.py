@@ -19,7 +19,7 @@ from pipelines.instructions.tasks import Task
 Grammar = Mapping[str, Sequence[str]]
 
 _PART = re.compile(r"\{(\w+)(?:\*(\d+))?\}|<([^<>]*\|[^<>]*)>")
-_LOOSE = re.compile(r"\s+(?=[\s,.;:?!])")
+_LOOSE = re.compile(r"\s+(?=\s|[,.;:?!]+(?:\s|$))")
 _BEGIN = re.compile(r"(?:^|(?<=[.?!] ))[a-z]")
 
 

@@ -8,7 +8,7 @@ Variation = Callable[[str, Random], str]
 
 _LONG_WORD = re.compile(r"[A-Za-z]{5,}")
 _ARTICLE = re.compile(r"\b(?:the|an?) (?=\w)", re.IGNORECASE)
-_COPULA = re.compile(r"\b(?:is|are|was|were|am) (?=\w)")
+_COPULA = re.compile(r"\b(?:is|are|was|were|am) (?=\w)", re.IGNORECASE)
 _FILLER = re.compile(
     r"\b(?:please|kindly|hello|hi|i|you|we|me|us|my|our|your|could|would|can|may|will|it|do|does|"
     r"the|an?|is|are|was|were|to|of|that|there) ",
@@ -25,7 +25,8 @@ _ORDER = re.compile(
 _CLAUSE = re.compile(
     r"\b(?P<begin>whether|which|what|if|that)\b(?P<middle>[^,.;:?!]*?) "
     r"(?P<verb>is|are|was|belongs|comes|came|contains|carries|hides|holds|shows|generated|produced|"
-    r"caused|made|sent) (?P<rest>[^,.;:?!]+)"
+    r"caused|made|sent) (?P<rest>[^,.;:?!]+)",
+    re.IGNORECASE,
 )
 _TOPIC = re.compile(
     r"\b(?:this|these|those|my|the (?:following|attached|given)) (?:\w+ )?"

@@ -87,6 +87,54 @@ def test_an_unknown_key_below_an_optional_part(path: Path) -> None:
     assert "did you mean 'per_class'" in said
 
 
+LM = "goal: find scans\ndata: {source: x}\ndesign: {candidates: [traffic_lm], "
+
+
+def test_a_language_model_is_a_candidate(path: Path) -> None:
+    path.write_text(LM + "traffic_lm: {base: $BASES/mine, method: lora, controls: true}}\n")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("BASES", "/bases")
+        given = load_spec(path).design.traffic_lm
+    assert given is not None
+    assert (given.base, given.method, given.controls) == ("/bases/mine", "lora", True)
+    assert (given.epochs, given.labels) == (None, "tokens")
+
+
+@pytest.mark.parametrize("name", ["traffic_lm", "traffic_lm_frozen", "traffic_lm_random"])
+def test_a_language_model_needs_no_settings(path: Path, name: str) -> None:
+    design = load_spec(path, [f"design.candidates=[baselines, {name}]"]).design
+    assert design.candidates == ["baselines", name]
+    assert design.traffic_lm is None
+
+
+def test_one_setting_of_the_language_model_can_be_changed(path: Path) -> None:
+    changes = ["design.candidates=[traffic_lm]", "design.traffic_lm.epochs=4"]
+    given = load_spec(path, changes).design.traffic_lm
+    assert given is not None and given.epochs == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("{bsae: x}", "unknown key 'design.traffic_lm.bsae', did you mean 'base'"),
+        ("{method: lra}", "design.traffic_lm.method"),
+        ("{epochs: 0}", "design.traffic_lm.epochs"),
+        ("{base: $NOT_SET/x}", "design.traffic_lm.base names the environment variable NOT_SET"),
+    ],
+)
+def test_wrong_settings_of_the_language_model(path: Path, settings: str, said: str) -> None:
+    assert said in refused(path, f"{LM}traffic_lm: {settings}}}\n")
+
+
+def test_settings_of_a_model_that_is_no_candidate(path: Path) -> None:
+    said = refused(path, FULL, "design.traffic_lm.epochs=4")
+    assert "traffic_lm has settings here, but is not among the candidates" in said
+
+
+def test_a_misspelt_language_model(path: Path) -> None:
+    assert "did you mean 'traffic_lm'" in refused(path, FULL, "design.candidates=[trafic_lm]")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -20,7 +20,7 @@ MODEL_WORDS = {
 }
 METHODS = {
     "lora": r"lora|low[- ]rank",
-    "prefix": r"prefix(?:es)?|p-tuning",
+    "prefix": r"prefix[- ]tuning|a prefix|p-tuning",
     "full": r"(?:full|whole)(?:-| )?(?:fine-?)?tuning|all weights",
 }
 REFUSE = (

@@ -20,7 +20,7 @@ FEWEST_GUESSED = 3
 PLANNED, MOST = 0.6, 0.75
 WHY = {
     "base": "the one that netloop brings: small enough for two cores",
-    "method": "all weights of traffic-nano, low-rank changes of other bases",
+    "method": "all weights of a small base, low-rank changes of a larger one",
     "labels": "a token of its own stands for each class",
 }
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Batches that are cut from one sorted pool: more would save some padding, but rows of like lengths are
-# often of one class, and batches of few classes teach badly.
+# Batches that are cut from one sorted pool: more would save some padding, but rows of like lengths
+# are often of one class, and batches of few classes teach badly.
 POOL_BATCHES = 4
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from pipelines.errors import InputError
-from pipelines.models.traffic_lm.settings import TrafficLmSettings
+from pipelines.models.traffic_lm.settings import SMALL, TrafficLmSettings
 
 NANO_FOLDER = Path(__file__).parent / "nano"
 EMBEDDINGS = ("embed", "lm_head", "wte", "wpe")
@@ -94,15 +94,21 @@ def work(count: Passes, size: Size, most_tokens: int) -> float:
     return count.like_trained * (most_tokens + MARKS) * size.computed / 1e6
 
 
-def memory_mb(size: Size, settings: TrafficLmSettings, is_nano: bool) -> int:
+def memory_mb(size: Size, settings: TrafficLmSettings) -> int:
     """A guess of the most memory that a training takes beyond the process itself.
 
     Of each weight that is trained there are also its gradient, two moments and its best value. The
     layers keep about three numbers a token for every number that a token is multiplied with.
     """
-    copies = 5 if settings.chosen_method(is_nano) == "full" else 1
+    copies = 5 if settings.chosen_method(size.weights <= SMALL) == "full" else 1
     kept = 3 * settings.tokens_at_once() * size.computed / size.hidden
     return round(4 * (copies * size.weights + kept) / MEGABYTE)
+
+
+def kept_mb(size: Size, settings: TrafficLmSettings, tokens: float) -> int:
+    """What a training over ``tokens`` holds beyond a small one: them, and its best weights."""
+    whole = settings.chosen_method(size.weights <= SMALL) == "full"
+    return round(4 * (tokens + (size.weights if whole else 0)) / MEGABYTE)
 
 
 def _shapes(file: Path) -> Iterator[tuple[str, list[int]]]:

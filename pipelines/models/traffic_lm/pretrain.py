@@ -29,7 +29,7 @@ FLOW_TOKENS = 160
 INSTRUCTION_TOKENS = 128
 HELD_OUT_EVERY = 20  # one capture in twenty is kept to measure the loss on
 SETTINGS = TrainSettings(
-    epochs=10, learning_rate=3e-3, batch_rows=64, weight_decay=0.1, micro_tokens=1024
+    epochs=4, learning_rate=3e-3, batch_rows=32, weight_decay=0.1, micro_tokens=1024
 )
 
 
@@ -42,6 +42,7 @@ class Pretrained:
     curve: list[Epoch]
     captures: int
     flows: int
+    instructions: int
     tokens: int
     held_out_loss: float
     untrained_loss: float
@@ -94,6 +95,7 @@ def pretrain(
         curve,
         captures=len(corpus) - len(apart),
         flows=len(learned),
+        instructions=len(instructions),
         tokens=sum(len(example.tokens) for example in examples),
         held_out_loss=mean_loss(model, tests) if tests else math.nan,
         untrained_loss=untrained,

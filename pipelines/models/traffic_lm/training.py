@@ -60,6 +60,8 @@ def train(
     for one example, or a checkpoint cannot be written.
     """
     _check(model, examples, settings)
+    if among is not None:
+        _check_answers(examples, set(among))
     device = next(model.parameters()).device
     recomputing = _recomputing(model, settings.gradient_checkpointing)
     with seeded(seed), recomputing, memory_told(what, device):
@@ -227,6 +229,13 @@ def _recomputing(model: nn.Module, wanted: bool) -> Iterator[None]:
         yield
     finally:
         model.activation_checkpointing_disable()
+
+
+def _check_answers(examples: Sequence[Example], among: set[int]) -> None:
+    for example in examples:
+        for token in example.tokens[-example.answer :]:
+            if token not in among:
+                raise ValueError(f"the answer {token} is not among those that are asked for")
 
 
 def _check(model: nn.Module, examples: Sequence[Example], settings: TrainSettings) -> None:

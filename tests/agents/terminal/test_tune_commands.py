@@ -210,6 +210,7 @@ def test_a_task_beside_every_other_model(
 ) -> None:
     detector = tmp_path / "detector"
     words = ("tune", "task", lab, "--label", "folder", "--base", base, "--epochs", 1)
+    words = (*words, "--method", "lora")
     ended = netloop(*words, "--controls", "--ladder", "--cnn", "--out", detector, "--json")
     assert ended.code == 0, ended.err
     found = {row["name"]: row for row in json.loads(ended.out)["models"]}

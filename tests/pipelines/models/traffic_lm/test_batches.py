@@ -6,13 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.models.traffic_lm.batches import (
-    POOL_BATCHES,
-    Example,
-    micro_batches,
-    padded,
-    plan_epoch,
-)
+from pipelines.models.traffic_lm.batches import Example, micro_batches, padded, plan_epoch
 
 LENGTHS = st.lists(st.integers(1, 300), max_size=200)
 
@@ -80,13 +74,13 @@ def test_the_plan_is_a_function_of_its_arguments() -> None:
 
 
 def test_batches_hold_like_lengths_in_no_order() -> None:
-    lengths = np.random.default_rng(0).integers(40, 200, POOL_BATCHES * 8 * 4)
+    lengths = np.random.default_rng(0).integers(40, 200, 1024)
     batches = plan_epoch(lengths, 8, seed=0, epoch=1)
     padding = 1 - lengths.sum() / sum(lengths[batch].max() * len(batch) for batch in batches)
-    shuffled = lengths.reshape(-1, 8)
-    assert padding < 0.03 < 0.25 < 1 - lengths.sum() / (shuffled.max(axis=1) * 8).sum()
+    by_chance = 1 - lengths.sum() / (lengths.reshape(-1, 8).max(axis=1) * 8).sum()
+    assert padding < by_chance / 2
     means = [lengths[batch].mean() for batch in batches]
-    assert abs(np.corrcoef(means, range(len(means)))[0, 1]) < 0.3
+    assert abs(np.corrcoef(means, range(len(means)))[0, 1]) < 0.25
 
 
 def test_equal_lengths_meet_other_rows_in_every_epoch() -> None:

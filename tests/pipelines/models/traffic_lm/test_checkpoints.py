@@ -302,6 +302,9 @@ def test_how_it_is_computed_may_change(tiny_model: LlamaForCausalLM, tmp_path: P
     learn(new_model(tiny_model), tmp_path, micro_tokens=50, gradient_checkpointing=True)
     with pytest.raises(InputError, match="another training: other settings"):
         learn(new_model(tiny_model), tmp_path, learning_rate=1e-4)
+    others = [Example([1, 2, 3], 1)]
+    with pytest.raises(InputError, match="another training: other settings and examples"):
+        train(new_model(tiny_model), others, SETTINGS, seed=0, checkpoints=tmp_path, among=[3, 4])
 
 
 def test_checkpoints_are_written_after_each_epoch_and_not_more_often_than_asked(

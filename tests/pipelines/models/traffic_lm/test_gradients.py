@@ -102,6 +102,22 @@ def test_only_the_rows_of_the_batch_count(tiny_model: LlamaForCausalLM) -> None:
     assert found.of_batch(np.array([4, 1]), (0, 1)) == pytest.approx(expected, rel=1e-6)
 
 
+def test_an_answer_may_be_learned_among_a_few_tokens(tiny_model: LlamaForCausalLM) -> None:
+    examples, among = [Example([3, 4, 7], 1), Example([5, 5, 6, 9], 1, 2.0)], [9, 7, 50]
+    losses = []
+    for example in examples:
+        logits = tiny_model(input_ids=torch.tensor([example.tokens])).logits[0, -2]
+        target = torch.tensor(among.index(example.tokens[-1]))
+        losses.append(example.weight * cross_entropy(logits[among], target))
+    expected = sum(losses) / 3
+    expected.backward()
+    vector = torch.cat([parameter.grad.flatten() for parameter in tiny_model.parameters()])
+    found = Gradients(tiny_model, examples, 10_000, pytest.fail, among)
+    loss = found.of_batch(np.arange(2), (0, 0))
+    assert loss == pytest.approx(float(expected.detach()), rel=1e-6)
+    torch.testing.assert_close(found.vector, vector, rtol=1e-4, atol=1e-6)
+
+
 def test_a_weight_counts_like_repeating_the_example(tiny_model: LlamaForCausalLM) -> None:
     one, other = Example([3, 4, 5, 6], 2), Example([7, 8, 9], 1)
     thrice = gradients(tiny_model, [one, one, one, other])

@@ -19,7 +19,7 @@ from pipelines.errors import InputError, NetloopError
 from pipelines.models.base import Epoch
 from pipelines.models.cnn.training import one_thread
 from pipelines.models.traffic_lm.batches import Example, plan_epoch
-from pipelines.models.traffic_lm.optimiser import learning_rate
+from pipelines.models.traffic_lm.optimiser import BETAS, learning_rate
 from pipelines.models.traffic_lm.training import TrainSettings, train
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is:FutureWarning")
@@ -62,7 +62,7 @@ def plain_training(
     no_decay = [p for name, p in model.named_parameters() if p.ndim < 2 or "embed" in name]
     decay = [p for name, p in model.named_parameters() if p.ndim > 1 and "embed" not in name]
     groups = [{"params": decay}, {"params": no_decay, "weight_decay": 0.0}]
-    optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+    optimiser = torch.optim.AdamW(groups, betas=BETAS, weight_decay=settings.weight_decay)
     steps = settings.epochs * math.ceil(len(examples) / settings.batch_rows)
     step, curve, whole = 0, [], sum(example.weight * example.answer for example in examples)
     for epoch in range(1, settings.epochs + 1):
@@ -272,6 +272,14 @@ def test_nothing_to_learn_from_and_nothing_to_train_are_refused(
         train(tiny_model, [], FEW, seed=0)
     with pytest.raises(InputError, match="No weight of the model may be trained"):
         train(tiny_model.requires_grad_(False), some_examples(), FEW, seed=0)
+
+
+def test_an_answer_that_is_not_among_those_it_may_be_is_refused(
+    tiny_model: LlamaForCausalLM,
+) -> None:
+    train(tiny_model, some_examples(), FEW, seed=0, among=[4, 3])
+    with pytest.raises(ValueError, match="4 is not among"):
+        train(tiny_model, some_examples(), FEW, seed=0, among=[5, 3])
 
 
 @pytest.mark.parametrize("folder", [None, "kept"])

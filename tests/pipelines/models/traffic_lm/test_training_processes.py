@@ -4,7 +4,6 @@ import multiprocessing
 import random
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -14,12 +13,7 @@ import pytest
 import safetensors.torch
 import torch
 from torch import nn
-
-from pipelines.models.cnn.training import one_thread
-from pipelines.models.traffic_lm.training import train
-
-sys.path.append(str(Path(__file__).parent))  # where processes look, too
-from training_tasks import (
+from traffic_lm_training_tasks import (
     LONG,
     SETTINGS,
     WHOLE,
@@ -33,6 +27,9 @@ from training_tasks import (
     together,
     wide_examples,
 )
+
+from pipelines.models.cnn.training import one_thread
+from pipelines.models.traffic_lm.training import train
 
 # Processes are forked from one that has imported what takes seconds.
 CONTEXT = multiprocessing.get_context("forkserver")
