@@ -14,7 +14,7 @@ TEXTS = ["Is this malware?", "Which application made this traffic", "tcp4 n=12>3
 
 
 def tiny_llama(tokens: int, *, tied: bool = True, seed: int = 0) -> LlamaForCausalLM:
-    """A Llama of 2 layers of 32 numbers. Its random weights are as large as those of trained ones."""
+    """A Llama of 2 layers of 32 numbers; its random weights are as large as trained ones."""
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=tokens,

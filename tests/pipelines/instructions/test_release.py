@@ -114,14 +114,14 @@ def test_no_sentence_of_ours_is_a_released_one_or_nearly(released: list[Instruct
 def test_what_our_set_teaches_holds_for_released_instructions(
     released: list[Instruction],
 ) -> None:
-    """Measured: 0.94; with all of the set, runs of letters and logistic regression 0.97."""
+    """Measured: 0.95; with all of the set, runs of letters and logistic regression 0.97."""
     rows = relabelled(released)
     ours = instruction_set(per_task=400)
     model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LinearSVC())
     model.fit([row.text for row in ours], [row.task for row in ours])
     said = model.predict([row.text for row in rows])
     truth = np.array([row.task for row in rows])
-    assert (said == truth).mean() > 0.925
+    assert (said == truth).mean() > 0.93
     assert (said == "NONE").mean() < 0.01
     # Many of the release's EAC rows name no application: "which network type is it?"
     found = {task: (said == truth)[truth == task].mean() for task in set(truth)}
