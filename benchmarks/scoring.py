@@ -31,7 +31,7 @@ from transformers import (
 from pipelines.models.traffic_lm.score import label_log_probabilities
 
 LABELS, INSTRUCTION, SHORTEST, LONGEST = 20, 40, 100, 192
-SLOW_ROWS = 8
+SLOW_ROWS = 4
 EXACT = 1e-3
 
 Way = Callable[[list[list[int]]], np.ndarray | None]
