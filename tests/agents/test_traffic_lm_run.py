@@ -2,19 +2,20 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import yaml
+from command_line import command_runner
 from traffic_lm_bases import traffic_base
 
 from agents.checkpoints import Decision, Plan
@@ -22,17 +23,15 @@ from agents.life_cycle import LifeCycle, create_run, opened
 from agents.policy import approve_all
 from agents.spec import Spec
 from pipelines.errors import InputError
-from pipelines.lab.lab import make_lab
-from pipelines.store.artifacts import ArtifactStore
+from pipelines.lab.lab import write_pcap
+from pipelines.lab.traffic import day_of_traffic
 from pipelines.store.events import read_events
 from pipelines.store.run import RunFolder
-from tools.registry import TOOLS
-from tools.spec import ToolContext
 
-NETLOOP = Path(sys.executable).with_name("netloop")
 MakeSpec = Callable[..., Spec]
 TRY, TRAIN = "try_traffic_lm", "train_traffic_lm"
 CLASSES = ("web", "c2_beacon", "scan")
+DAYS = (date(2025, 3, 3), date(2025, 3, 4))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -107,39 +106,37 @@ def finished(run: RunFolder) -> list[str]:
     return [e.data["tool"] for e in read_events(run.events) if e.type == "step.finished"]
 
 
-def test_from_captures_to_detections_by_the_command(tmp_path: Path, base: Path) -> None:
-    """The forest is as good and cheaper here; whichever is chosen, the detector detects."""
-    lab = make_lab(tmp_path / "all", size="tiny").folder
+def captures(folder: Path) -> Path:
+    """Two days of three classes, a folder each."""
     for name in CLASSES:
-        shutil.copytree(lab / name, tmp_path / "lab" / name)
+        for day in DAYS:
+            write_pcap(folder / name / f"{day}.pcap", day_of_traffic(name, day, 8, seed=0))
+    return folder
+
+
+def test_from_captures_to_detections_by_the_command(
+    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = captures(tmp_path / "captures")
     content = {
         "goal": "Tell what made the traffic",
-        "data": {"source": "lab", "label": "folder"},
+        "data": {"source": str(source), "label": "folder"},
         "design": {
             "candidates": ["random_forest", "traffic_lm"],
             "traffic_lm": {"base": str(base), "epochs": 1},
         },
     }
     (tmp_path / "spec.yaml").write_text(yaml.safe_dump(content))
-    done = subprocess.run(
-        [NETLOOP, "run", "spec.yaml", "--approve", "auto", "--json"],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    output = json.loads(done.stdout)
+    netloop, place = command_runner(monkeypatch, capsys), ("--workspace", tmp_path)
+    done = netloop("run", tmp_path / "spec.yaml", "--approve", "auto", "--json", *place)
+    assert done.code == 0, done.err
+    output = json.loads(done.out)
     assert {row["name"] for row in output["models"]} == {"random_forest", "traffic_lm"}
     assert any("traffic_lm was tried on" in line for line in output["findings"])
-    lines: list[str] = []
-    context = ToolContext(ArtifactStore(tmp_path), emit=lines.append)
-    detect = TOOLS["detect_traffic"]
-    capture = str(tmp_path / "lab" / CLASSES[0] / "2025-03-04.pcap")
-    found = detect.run(detect.params(detector=output["detector"], source=capture), context).numbers
-    assert found["rows"] == len(lines) > 0
-    assert {json.loads(line)["ml"]["label"] for line in lines} <= {*CLASSES}
+    found = netloop("detect", "last", source / CLASSES[0] / f"{DAYS[1]}.pcap", *place)
+    assert found.code == 0, found.err
+    labels = {json.loads(line)["ml"]["label"] for line in found.out.splitlines()}
+    assert labels and labels <= {*CLASSES}
 
 
 def test_a_language_model_is_packed_so_that_it_says_unknown(start: Callable[..., Any]) -> None:
@@ -255,16 +252,6 @@ def refused(start: Callable[..., Any]) -> Iterator[LifeCycle]:
         yield life_cycle
 
 
-def test_a_training_beyond_the_budget_brings_its_plan_back(refused: LifeCycle) -> None:
-    plan = pending(refused)
-    assert (plan.stage, plan.version) == ("design", 2)
-    assert "may be spent" in plan.failure and "without traffic_lm" in plan.failure
-    assert "train_baselines" in finished(refused.run) and TRAIN not in finished(refused.run)
-    with pytest.raises(InputError, match="would take"):
-        refused.advance(approve_all)
-    assert refused.run.read()["status"] == "failed"
-
-
 def test_a_person_who_rejects_it_is_given_as_many_epochs_as_fit(refused: LifeCycle) -> None:
     assert refused.advance(decided(rejected("fewer epochs"))) == "paused"
     plan = pending(refused)
@@ -281,7 +268,14 @@ def test_a_person_who_rejects_it_is_given_as_many_epochs_as_fit(refused: LifeCyc
     assert finished(refused.run).count("train_baselines") == 1
 
 
-def test_a_person_may_edit_it_instead(refused: LifeCycle) -> None:
+def test_a_plan_beyond_the_budget_comes_back_and_may_be_edited(refused: LifeCycle) -> None:
+    plan = pending(refused)
+    assert (plan.stage, plan.version) == ("design", 2)
+    assert "may be spent" in plan.failure and "without traffic_lm" in plan.failure
+    assert "train_baselines" in finished(refused.run) and TRAIN not in finished(refused.run)
+    with pytest.raises(InputError, match="would take"):
+        refused.advance(approve_all)
+    assert refused.run.read()["status"] == "failed"
     with pytest.raises(InputError, match=r"try_traffic_lm\.epochs is 1000") as caught:
         refused.advance(decided(edited(train_traffic_lm__epochs=1)))
     assert "alike" in caught.value.mend

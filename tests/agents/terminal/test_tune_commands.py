@@ -1,4 +1,4 @@
-"""``netloop tune``: a base, instructions, a task; killed and begun again; on two processes."""
+"""``netloop tune``: a base, instructions, a task; killed and begun again."""
 
 import json
 import os
@@ -153,26 +153,17 @@ def test_a_killed_tuning_goes_on(netloop: Command, base: Path, tmp_path: Path) -
     assert weights(out) == weights(tmp_path / "other")
 
 
-@pytest.mark.slow
-def test_of_two_processes_one_speaks_and_writes(base: Path, tmp_path: Path) -> None:
+def test_of_the_processes_of_torchrun_the_first_speaks_and_writes(
+    netloop: Command, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
     file, out = asked(tmp_path / "asked.jsonl"), tmp_path / "tuned"
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    words = ["tune", "instructions", file, "--base", base, "--epochs", "1", "--out", out, "--json"]
-    ended = subprocess.run(
-        [*torchrun, "--master-port", "0", "-m", "agents.terminal.app", *map(str, words)],
-        env={
-            **os.environ,
-            "OMP_NUM_THREADS": "1",
-            "NETLOOP_WORKSPACE": str(tmp_path / "workspace"),
-        },
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert json.loads(ended.stdout)["epochs"] == 1
-    assert ended.stderr.count("✓ tuning instructions") == 1
-    assert is_extended(load_base(str(out)).tokenizer)
+    words = ("tune", "instructions", file, "--base", base, "--epochs", 1, "--out", out)
+    ended = netloop(*words)
+    assert (ended.code, ended.out, ended.err) == (0, "", "")
+    assert not out.exists()
+    wrong = netloop(*words, "--relabel", "--out", base)
+    assert "is there already" in wrong.told  # what ends it may have ended no other
 
 
 def test_a_base_from_nothing(
