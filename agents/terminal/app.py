@@ -5,6 +5,8 @@ import os
 import shutil
 import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -76,16 +78,13 @@ def options(
 def main() -> None:
     """Run the command line; errors are sentences on stderr and an exit code."""
     _open_closed_streams()
-    errors = sys.stderr
-    if not is_main_process():
-        sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a label may not fit the locale
     try:
-        app()
+        with _one_voice():
+            app()
     except NetloopError as error:
-        sys.stderr = errors  # what ends this process may have ended no other
         _tell("netloop: ", error.message)
         if error.mend:
             _tell("         ", error.mend)
@@ -100,6 +99,17 @@ def main() -> None:
         _tell("         ", "Check space and permissions there, and where the output goes.")
         _drop_output()
         sys.exit(1)
+
+
+@contextmanager
+def _one_voice() -> Iterator[None]:
+    """Only the first of the processes that torchrun starts says anything; any may tell its error,
+    which may be no other's."""
+    if is_main_process():
+        yield
+        return
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        yield
 
 
 def _open_closed_streams() -> None:

@@ -72,7 +72,9 @@ def with_fewer_epochs(evidence: Evidence, plan: Plan, why: str) -> Plan:
     """
     now, fitting = param(plan, TRAIN, "epochs"), _fitting(evidence)
     if fitting is None or not _is_measured(evidence) or fitting >= now:
-        half = max(1, now // 2)
+        if now == 1:
+            return plan
+        half = now // 2
         changed = with_both(plan, epochs=(half, why))
         return summarised(changed, f"Half the epochs of traffic_lm: {half}.")
     rest = without_model(plan)
