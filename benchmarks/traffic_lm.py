@@ -6,10 +6,10 @@
         --confirmed $NETLOOP_DATA/ndpi/flows.csv
 
 Split, masks and seed are those of a run (``make_split``, half to test, a fifth of the rest to
-choose by). Every model is fitted on train, scored on validation and fitted again on both; then the test
-side is read once. Prints a line a model as soon as it is fitted: macro-F1 on the test side with its
-interval over split groups, accuracy, macro-F1 on validation, minutes of fitting, rows a second.
-``--models`` chooses; the names of language models may carry settings: ``traffic_lm:method=lora``.
+choose by). Every model is fitted on train, scored on validation and fitted again on both; then the
+test side is read once. Prints a line a model as soon as it is fitted: macro-F1 on the test side
+with its interval over split groups, accuracy, macro-F1 on validation, minutes of fitting, rows a second.
+``--models`` chooses; language models may carry settings: ``traffic_lm:method=lora``.
 """
 
 import argparse
@@ -51,7 +51,7 @@ VALIDATION = 0.2
 
 
 def load_rows(arguments: argparse.Namespace) -> pa.Table:
-    """The rows of classes that have ``--least`` of them, and two captures if whole ones are split."""
+    """Rows of classes with ``--least`` rows, and two captures where whole ones are split."""
     columns = ColumnMap(where={"confidence": "DPI*"}) if arguments.confirmed else ColumnMap()
     label = str(arguments.confirmed or arguments.label)
     rows = load_source(
