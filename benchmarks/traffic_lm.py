@@ -8,7 +8,8 @@
 Split, masks and seed are those of a run (``make_split``, half to test, a fifth of the rest to
 choose by). Every model is fitted on train, scored on validation and fitted again on both; then the
 test side is read once. Prints a line a model as soon as it is fitted: macro-F1 on the test side
-with its interval over split groups, accuracy, macro-F1 on validation, minutes of fitting, rows a second.
+with its interval over split groups, accuracy, macro-F1 on validation, minutes of fitting, rows a
+second.
 ``--models`` chooses; language models may carry settings: ``traffic_lm:method=lora``.
 """
 

@@ -1,6 +1,7 @@
 """Training a network on arrays that fit into memory, with early stopping."""
 
 import copy
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -42,8 +43,10 @@ def one_thread() -> Iterator[None]:
 
 
 def best_device() -> torch.device:
-    """The GPU, or the processor where there is none."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The GPU, or the processor where there is none. Of several processes each has its own GPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
 def class_weights(numbers: np.ndarray, most: float) -> np.ndarray:

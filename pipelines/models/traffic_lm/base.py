@@ -21,6 +21,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from pipelines.errors import InputError, NetloopError
+from pipelines.models.cnn.training import best_device
 from pipelines.store.files import PIECE, canonical_json, hash_file, hash_text
 
 # Bars of its own would run across ours, and what it logs is no sentence for a person.
@@ -154,7 +155,7 @@ def _load_model(name: str, place: str, four_bit: bool) -> PreTrainedModel:
     options: dict[str, Any] = {"use_safetensors": True}
     if four_bit:
         options["quantization_config"] = _four_bits()
-        options["device_map"] = {"": torch.cuda.current_device()}
+        options["device_map"] = {"": best_device()}
     config = _loaded(name, AutoConfig, place)
     saved = getattr(config, "dtype", None)
     halves = saved in (torch.bfloat16, torch.float16, "bfloat16", "float16")
