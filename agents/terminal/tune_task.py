@@ -41,7 +41,7 @@ def command(
     most_tokens: Annotated[
         int, typer.Option("--most-tokens", help="Tokens of a row; what says least goes.")
     ] = 126,
-    epochs: Annotated[int, typer.Option("--epochs", help="At most; it may stop sooner.")] = 8,
+    epochs: Annotated[int, typer.Option("--epochs", help="At most; it may stop sooner.")] = 5,
     controls: Annotated[
         bool, typer.Option("--controls", help="Also from random weights, and the base untuned.")
     ] = False,

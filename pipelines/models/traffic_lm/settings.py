@@ -31,7 +31,7 @@ class TrafficLmSettings(BaseModel):
     """The base's weights; or random ones of the same shape, which is a control."""
     most_tokens: int = Field(default=126, ge=8, le=8192)
     """Tokens of a row's text; what says least is left out of a longer one."""
-    epochs: int = Field(default=8, ge=1, le=1000)
+    epochs: int = Field(default=5, ge=1, le=1000)
     """Passes over the training rows, fewer if it stops early."""
     patience: int = Field(default=3, ge=1)
     """Passes without a better validation macro-F1 before it stops."""

@@ -181,8 +181,9 @@ def test_a_base_from_nothing(
         config.head_dim = 16
         return config
 
+    few = own_instructions(0)[::60]
     monkeypatch.setattr(nano, "_shape", small)
-    monkeypatch.setattr("pipelines.instructions.instructions.PER_TASK", 30)
+    monkeypatch.setattr("pipelines.models.traffic_lm.pretrain.instruction_set", lambda seed: few)
     ended = netloop("tune", "base", lab, "--epochs", 1, "--out", out, "--json")
     assert ended.code == 0, ended.err
     found = json.loads(ended.out)
