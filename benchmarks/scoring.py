@@ -4,9 +4,9 @@
 
 On two random models, or on the one in FOLDER: ours with one reserved token a label and with labels
 of 1 to 5 tokens, one sequence for each row and label, and a sampled answer a row at a time. The
-last two are timed on a few of the rows. Fails if ours is not equal to one sequence for
-each label. An answer of 32 tokens is what a model gives that does not stop; one of 6 is the longest
-label with an end token.
+last two are timed on a few of the rows. Fails if ours is not equal to one sequence for each label.
+An answer of 32 tokens is what a model gives that does not stop; one of 6 is the longest label with
+an end token.
 """
 
 import argparse

@@ -84,10 +84,10 @@ def render_tasks(result: Numbers, console: Console) -> None:
         Column("recall", number=True),
         Column("F1", number=True),
     ]
-    present = {c: s for c, s in result["per_task"].items() if s["support"] or s["precision"]}
     cells: list[list[Cell]] = [
         [code, score["support"], score["precision"], score["recall"], score["f1"]]
-        for code, score in present.items()
+        for code, score in result["per_task"].items()
+        if score["support"]
     ]
     print_table(console, columns, cells)
     mistaken = [

@@ -10,11 +10,10 @@ from agents.planners.base import Evidence
 from agents.planners.rules.notes import Wishes
 from agents.planners.rules.plans import param, step, summarised, with_params, without_tool
 from agents.spec import TrafficLmSpec
-from pipelines.models.traffic_lm.settings import TrafficLmSettings
 
 TRY, TRAIN = "try_traffic_lm", "train_traffic_lm"
 CONTROLS = ("traffic_lm_frozen", "traffic_lm_random")
-DEFAULT_EPOCHS = TrafficLmSettings().epochs
+DEFAULT_EPOCHS = 8
 # Fewer only by a rate that was measured: the first guess is one of two cores.
 FEWEST_GUESSED = 3
 # Of what is left of the budget: planned for, and the most that the try may foretell.

@@ -197,7 +197,7 @@ def test_without_a_budget_the_try_refuses_nothing() -> None:
 def test_a_base_without_a_price_is_proposed_as_it_is() -> None:
     """Pricing the plan says what is wrong with it."""
     plan = proposed(asked(base="/nowhere"), {"minutes_left": 10, "traffic_lm": None})
-    assert both(plan, "epochs") == 5
+    assert both(plan, "epochs") == 8
 
 
 def test_a_cnn_beside_it_takes_less_of_the_budget() -> None:

@@ -33,13 +33,13 @@ INSTRUCTED = {
 }  # fmt: skip
 
 
-def score(support: int, precision: float = 0.5) -> dict[str, float | int]:
-    return {"precision": precision, "recall": 0.25, "f1": 0.333, "support": support}
+def score(support: int) -> dict[str, float | int]:
+    return {"precision": 0.5, "recall": 0.25, "f1": 0.333, "support": support}
 
 
 TASKS = {
     "rows": 9209, "accuracy": 0.9512, "macro_f1": 0.9377,
-    "per_task": {"MTD": score(4000), "CD": score(0, 0.1), "WF": score(0, 0.0), "EAC": score(5209)},
+    "per_task": {"MTD": score(4000), "CD": score(0), "EAC": score(5209)},
     "confusion": {
         "MTD": {"MTD": 3900, "EAC": 99, "CD": 1},
         "EAC": {"EAC": 5000, "MTD": 209},
@@ -128,11 +128,11 @@ def test_a_tuned_base_says_what_it_learned(screen: Callable[[int], Any]) -> None
     assert "Tuned on 8,000 instructions Macro-F1" in alone.words
 
 
-def test_tasks_that_were_asked_for_or_named(screen: Callable[[int], Any]) -> None:
+def test_tasks_that_were_asked_for_and_what_was_mistaken(screen: Callable[[int], Any]) -> None:
     shown = screen(80)
     render_lm.render_tasks(TASKS, shown.console)
     assert "accuracy 0.951, macro-F1 0.938" in shown.words
     rows = [line.split()[0] for line in shown.text.splitlines() if line[:2].isupper()]
-    assert rows == ["MTD", "CD", "EAC"]
+    assert rows == ["MTD", "EAC"]
     first = shown.text.index("- MTD was named where EAC is meant: 209")
     assert first < shown.text.index("- EAC was named where MTD is meant: 99")
