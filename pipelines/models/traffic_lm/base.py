@@ -4,7 +4,9 @@ Nothing is loaded that could run code: weights are safetensors, ``trust_remote_c
 """
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,8 @@ transformers_logging.disable_progress_bar()
 transformers_logging.set_verbosity_error()
 
 NANO = "traffic-nano"
+# Asking the hub for what is a mistyped folder would take minutes.
+HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 NANO_FOLDER = Path(__file__).parent / "nano"
 # Weights above this are known by samples: reading all of 15 GB would take longer than loading them.
 HASHED_WHOLE = 64 * PIECE
@@ -61,6 +65,11 @@ def load_base(name: str, *, four_bit: bool = False) -> Base:
     folder = Path(place)
     if folder.is_dir():
         _check_folder(folder)
+    elif not HUB_NAME.fullmatch(name):
+        raise InputError(
+            f"There is no base in {name}: no such folder.",
+            "Give a folder that save_pretrained wrote, owner/name on the hub, or traffic-nano.",
+        )
     tokenizer = _loaded(name, AutoTokenizer, place)
     model = _load_model(name, place, four_bit)
     rows = model.get_input_embeddings().weight.shape[0]
@@ -75,9 +84,24 @@ def load_base(name: str, *, four_bit: bool = False) -> Base:
 
 
 def save_base(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Write a base into an existing empty folder, so that ``load_base`` and others read it."""
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    """Write a base into an existing empty folder, so that ``load_base`` and others read it.
+
+    Raises NetloopError if it cannot be written, as on a full disk.
+    """
+    with writing(folder):
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Raise NetloopError where weights cannot be written inside; safetensors has its own error."""
+    try:
+        yield
+    except SafetensorError as error:
+        raise NetloopError(
+            f"The weights cannot be written to {folder}: {error}.", "Check space and permissions."
+        ) from error
 
 
 def fingerprint(folder: Path) -> str:

@@ -20,6 +20,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from pipelines.errors import InputError
+from pipelines.models.traffic_lm.base import writing
 from pipelines.models.traffic_lm.settings import TrafficLmSettings
 
 ADAPTER = "adapter_config.json"
@@ -72,7 +73,8 @@ def save_adapter(folder: Path, model: PeftModel, base: str) -> None:
     """Write the adapter as PEFT and servers read it, without the model card that PEFT adds."""
     for adapter in model.peft_config.values():
         adapter.base_model_name_or_path = base
-    model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
+    with writing(folder):
+        model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)
 
 

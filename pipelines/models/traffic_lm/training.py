@@ -105,6 +105,7 @@ class _Trainer:
                 self._end_epoch(validate)
         finally:
             self.gradients.release()
+        self.processes.wait_for_everyone()  # whoever removes the checkpoints must not be early
         self._put(self.best)
         return self.state.curve
 

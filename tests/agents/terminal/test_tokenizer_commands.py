@@ -106,7 +106,7 @@ def losing_case(base: Path) -> None:
         (pickled, 2, "has no safetensors weights"),
         (with_code, 2, "brings code of its own, which is never run"),
         (of_another_vocabulary, 2, "it belongs to another model"),
-        (shutil.rmtree, 2, "cannot be loaded"),
+        (shutil.rmtree, 2, "no such folder"),
         (losing_case, 1, "does not keep what traffic says"),
     ],
     ids=lambda value: getattr(value, "__name__", None),

@@ -272,7 +272,7 @@ def test_a_base_without_traffic_tokens(netloop: Command, lab: Path, tmp_path: Pa
         (("tune", "base", "LAB", "--out", "LAB"), "is there already"),
         (("tune", "base", "LAB", "--out", "OUT", "--epochs", "0"), "--epochs"),
         (("tune", "instructions", "--out", "LAB"), "is there already"),
-        (("tune", "instructions", "--out", "OUT", "--base", "NOWHERE"), "cannot be loaded"),
+        (("tune", "instructions", "--out", "OUT", "--base", "NOWHERE"), "no such folder"),
         (("evaluate", "LAB", "LAB", "--model", "LAB"), "belong to instructions"),
         (("evaluate", "LAB", "LAB", "--relabel"), "belong to instructions"),
         (("evaluate", "./instructions", "LAB"), "There is no detector folder"),

@@ -1,7 +1,10 @@
 """Bases of every kind that people bring, and folders that are none."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -117,9 +120,36 @@ def test_weights_that_are_cut_off(folder: Path) -> None:
     assert "cannot be loaded" in refusal(folder)
 
 
-def test_a_name_that_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert "cannot be loaded" in refusal(tmp_path / "nothing")
+def test_a_folder_that_is_not_there_is_not_asked_for_on_the_hub(tmp_path: Path) -> None:
+    for name in (tmp_path / "nothing", Path("nothing"), Path("../nothing")):
+        assert "no such folder" in refusal(name)
+
+
+def test_no_space_for_the_weights(tmp_path: Path) -> None:
+    """A limit on the size of files, in a process of its own, is what a full disk is."""
+    code = """
+import resource, signal, sys
+from pathlib import Path
+from pipelines.errors import NetloopError
+from pipelines.models.traffic_lm.base import save_base
+from traffic_lm_bases import plain_base
+model, tokenizer = plain_base()
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    save_base(Path(sys.argv[1]), model, tokenizer)
+except (NetloopError, OSError) as error:
+    print(type(error).__name__)
+"""
+    shared = Path(traffic_base.__code__.co_filename).parent
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(shared), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() in ("NetloopError", "OSError")
 
 
 def test_four_bits_need_a_gpu(folder: Path) -> None:
