@@ -25,7 +25,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 @pytest.fixture
 def root() -> None:
     try:
-        CaptureSocket("lo").close()
+        CaptureSocket("lo", "udp").close()  # a filter takes libpcap
     except (PermissionError, ValueError, OSError) as error:
         pytest.skip(f"capturing on loopback is not possible here: {error}")
 
