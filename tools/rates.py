@@ -16,7 +16,7 @@ DEFAULTS: dict[str, float] = {
     "train_baselines": 8e-4,  # a row and model
     "train_cnn": 2e-4,  # a row and epoch
     "try_traffic_lm": 30.0,  # a try
-    "train_traffic_lm": 1.4e-4,  # a token of training and a million weights
+    "train_traffic_lm": 1e-4,  # a token of training and a million weights
     "study_few_labels": 0.5,  # a fit on a few rows and its test
     "evaluate_models": 1e-4,  # a row and model
     "stress_model": 2e-3,  # a test row
