@@ -60,6 +60,12 @@ class Plan(BaseModel):
     changes: list[str] = Field(
         default_factory=list, description="Difference against the version before, a line each"
     )
+    against_default: list[str] = Field(
+        default_factory=list, description="Difference against what the rules propose, a line each"
+    )
+    notes: list[str] = Field(
+        default_factory=list, description="What a person must know of how it came about"
+    )
 
     def digest(self) -> str:
         """The hash of what would run. Reasons, estimates and wording are not part of it."""

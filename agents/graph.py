@@ -22,6 +22,7 @@ from agents.stages import StageRules, rules_of
 from agents.state import (
     FLOW_VERSION,
     Feedback,
+    Review,
     State,
     last_review,
     standing_gate,
@@ -101,7 +102,8 @@ class StageMachine:
     def answer(self, state: State) -> State:
         """The planner's reply to a question; the same plan then waits again."""
         record, question = versions_of(state, self.name)[-1], state["question"]
-        reply = self.bench.planner.answer(self._evidence(state), record.plan, question)
+        evidence = self._evidence(state, record.plan.version)
+        reply = self.bench.planner.answer(evidence, record.plan, question)
         self.bench.events.append("question.answered", question=question, answer=reply)
         return {"history": {_key(record.plan): record.model_copy(update={"answer": reply})}}
 
@@ -109,8 +111,7 @@ class StageMachine:
         """Run the next step of the approved plan, one a visit."""
         self.bench.check_stop()
         plan, done = _plan(state), state.get("done", 0)
-        if self.bench.minutes_left(state) == 0:
-            return {"outcome": "budget"}
+        self.bench.check_minutes(state)
         if done >= len(plan.steps):
             return {"done": done}
         step, called = plan.steps[done], step_names(plan.steps)[done]
@@ -130,6 +131,7 @@ class StageMachine:
         """Check the stage's success criteria; a failed one may send the run back."""
         found = self.rules.review(self.bench, state)
         reviewed = [key for key in state.get("reviews", {}) if key.startswith(f"{self.name}/")]
+        found = self._read(found, state)
         if len(reviewed) >= MOST_RETURNS and not found.gate:
             found = found.model_copy(update={"back_to": None})
         self.bench.events.append("stage.reviewed", stage=self.name, **found.model_dump())
@@ -144,7 +146,8 @@ class StageMachine:
         update: State = {"reviews": {_key(_plan(state)): found}, "feedback": None}
         if found.back_to is None:
             return Command(goto="close", update=update)
-        update["feedback"] = Feedback(source="review", note=" ".join(found.findings))
+        note = " ".join([*found.findings, *found.reading])
+        update["feedback"] = Feedback(source="review", note=note)
         if found.back_to == self.name:
             return Command(goto="propose", update=update)
         update["back_to"] = found.back_to
@@ -156,7 +159,8 @@ class StageMachine:
 
     def _planned(self, state: State, feedback: Feedback | None, before: Plan | None) -> Plan:
         """The planner's plan; if what was asked for cannot be, the one before and why."""
-        plan = self.bench.planner.propose(self._evidence(state), feedback, before)
+        version = 1 if before is None else before.version + 1
+        plan = self.bench.planner.propose(self._evidence(state, version), feedback, before)
         plan = self.rules.checked(plan).model_copy(update={"failure": ""})
         try:
             return self.bench.priced(plan, state)
@@ -182,8 +186,19 @@ class StageMachine:
             update={"gate": found.gate, "failure": found.gate if stopped else plan.failure}
         )
 
-    def _evidence(self, state: State) -> Evidence:
-        return self.bench.evidence(self.name, self.rules.facts(self.bench, state), state)
+    def _read(self, found: Review, state: State) -> Review:
+        """What code found, with the planner's reading of it, which may ask for another trial."""
+        plan = _plan(state)
+        if found.gate:
+            return found
+        said = self.bench.planner.read(self._evidence(state, plan.version), plan, found)
+        again = said.again and found.back_to is None and self.rules.another(self.bench, state)
+        back_to = self.name if again else found.back_to
+        return found.model_copy(update={"reading": said.words, "back_to": back_to})
+
+    def _evidence(self, state: State, version: int) -> Evidence:
+        facts = self.rules.facts(self.bench, state)
+        return self.bench.evidence(self.name, version, facts, state)
 
     def _proposed(self, plan: Plan) -> State:
         self.bench.events.append(

@@ -14,12 +14,13 @@ from agents import state as _state  # noqa: F401  (sets strict msgpack before la
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command
 
+from agents.budget import BudgetSpent
 from agents.checkpoints import STAGES, Decision, Plan
 from agents.edits import apply_decision, check_decision
 from agents.graph import Graph, build_life_cycle, first_state
 from agents.planners.base import Planner
 from agents.planners.rules import RulePlanner
-from agents.spec import Spec
+from agents.spec import Spec, parse_spec
 from agents.stages import rules_of
 from agents.state import FLOW_VERSION, State
 from agents.workbench import Drained, Workbench
@@ -76,8 +77,8 @@ class LifeCycle:
     def advance(self, decide: Decide) -> str:
         """Work until somebody has to decide who will not, or until the run ends.
 
-        Returns the run's status: paused, done, target_missed, refused or budget. Raises what the
-        tools raise; the run can then be resumed.
+        Returns the run's status: paused, done, target_missed or refused. Raises what the tools
+        raise, and BudgetSpent; the run can then be resumed.
         """
         self.bench.events.append("run.resumed" if self.state() else "run.started")
         self.run.update(status="running", error=None)
@@ -156,14 +157,30 @@ class LifeCycle:
                 "Approve, edit or reject its plan, or abort the run.",
             )
 
+    def raise_budget(self, what: str, limit: float) -> None:
+        """Allow the run more; ``what`` is a key of the spec's budget. Raises InputError."""
+        wider = {**self.bench.spec.budget.model_dump(), what: limit}
+        spec = self.bench.spec.model_dump(mode="json")
+        self.bench.spec = parse_spec({**spec, "budget": wider}, f"the budget of run {self.run.id}")
+        self.run.update(spec=self.bench.spec.model_dump(mode="json"))
+        self.bench.events.append("budget.raised", what=what, limit=limit)
+
+    def use_rules(self) -> None:
+        """Let the rules propose from here on, for as long as this process holds the run."""
+        self.bench.planner = RulePlanner()
+
     def _record_failure(self, error: BaseException) -> None:
         waiting = self.pending()
         if waiting is not None and not waiting.failure:
             self.run.update(status="paused")  # it was the decision that was refused
             return
-        interrupted = isinstance(error, KeyboardInterrupt | Drained)
-        self.run.update(status="interrupted" if interrupted else "failed", error=str(error))
-        self.bench.events.append("run.finished", status="interrupted" if interrupted else "failed")
+        status = "failed"
+        if isinstance(error, KeyboardInterrupt | Drained):
+            status = "interrupted"
+        elif isinstance(error, BudgetSpent):
+            status = "budget"
+        self.run.update(status=status, error=str(error))
+        self.bench.events.append("run.finished", status=status)
 
 
 @contextmanager

@@ -20,6 +20,9 @@ from pipelines.datasets.fields import check_masks
 from pipelines.errors import InputError
 from pipelines.executors import Workers
 from pipelines.models.registry import MODELS
+from tools.requirements import Place, TaskCode
+
+Sees = Literal["schema", "stats", "redacted", "raw"]
 
 
 class SpecPart(BaseModel):
@@ -93,6 +96,12 @@ class RequirementsSpec(SpecPart):
     """Tolerated share of false alarms at a recall of 0.9; asked for when left out."""
     benign: list[str] | None = None
     """Classes that mean "nothing to report"; asked for when left out."""
+    task: TaskCode | None = None
+    """The kind of detection, by its code."""
+    max_latency_ms: float | None = Field(default=None, gt=0)
+    """Longest time that a verdict on one row may take, on the machine of the run."""
+    runs_on: Place | None = None
+    """Where the detector will run."""
 
 
 class TrafficLmSpec(SpecPart):
@@ -138,6 +147,14 @@ class DesignSpec(SpecPart):
 class BudgetSpec(SpecPart):
     minutes: float | None = Field(default=None, gt=0)
     """Wall clock of the steps, all together; no more is begun once they are spent."""
+    gpu_minutes: float | None = Field(default=None, gt=0)
+    """Wall clock of the steps that ran on a GPU."""
+    llm_calls: int | None = Field(default=None, ge=0)
+    """Requests to the planner's server, also those that failed; none is sent beyond them."""
+    tokens: int | None = Field(default=None, ge=0)
+    """Tokens of these requests and their answers."""
+    money: float | None = Field(default=None, ge=0)
+    """US dollars, by the prices in the workspace's llm.yaml."""
 
 
 class Spec(SpecPart):
@@ -148,6 +165,12 @@ class Spec(SpecPart):
     requirements: RequirementsSpec = Field(default_factory=RequirementsSpec)
     design: DesignSpec = Field(default_factory=DesignSpec)
     budget: BudgetSpec = Field(default_factory=BudgetSpec)
+    planner: Literal["auto", "rules", "llm"] = "auto"
+    """Who proposes: rules, or a language model; auto takes the model if one is configured."""
+    llm_sees: Sees = "stats"
+    """How much of the data a planner's prompt may hold."""
+    attachments: list[str] = Field(default_factory=list, max_length=10)
+    """Text files that belong to the goal; only their sizes leave at ``schema`` and ``stats``."""
     seed: int = Field(default=0, ge=0, lt=2**32)
 
 

@@ -31,6 +31,7 @@ class Review(BaseModel):
 
     passed: bool
     findings: list[str] = Field(default_factory=list)
+    reading: list[str] = Field(default_factory=list, description="What the planner makes of it")
     back_to: Stage | None = None
     gate: str = Field(default="", description="A leak: nothing is trained on it unless overridden")
     person_only: bool = Field(
@@ -59,7 +60,7 @@ class State(TypedDict, total=False):
     reviews: Annotated[dict[str, Review], operator.or_]
     back_to: Stage | None
     outcome: str
-    """Why the run ended before its last stage: refused or budget."""
+    """Why the run ended before its last stage: refused."""
 
 
 def versions_of(state: State, stage: Stage) -> list[PlanRecord]:
@@ -85,3 +86,13 @@ def spent_minutes(state: State) -> float:
     """Wall clock of all steps executed so far; a result that was taken again counts once."""
     once = {result.model_dump_json(): result for result in state.get("results", {}).values()}
     return sum(result.seconds for result in once.values()) / 60
+
+
+def spent_gpu_minutes(state: State) -> float:
+    """The part of ``spent_minutes`` whose steps worked on a GPU."""
+    results = state.get("results", {})
+    return spent_minutes({"results": {n: r for n, r in results.items() if _on_gpu(r)}})
+
+
+def _on_gpu(result: ToolResult) -> bool:
+    return str(result.numbers.get("device", "")).startswith("cuda")

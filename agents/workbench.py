@@ -2,12 +2,14 @@
 
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from agents.budget import BudgetSpent, What
 from agents.checkpoints import DEFAULT_REASON, Plan, Stage, Step
 from agents.planners.base import Evidence, Planner
 from agents.spec import Spec
-from agents.state import State, spent_minutes
+from agents.state import State, spent_gpu_minutes, spent_minutes
 from pipelines.errors import NetloopError
 from pipelines.executors import Workers
 from pipelines.progress import Progress, silent
@@ -103,11 +105,34 @@ class Workbench:
             steps.append(step.model_copy(update=found))
         return plan.model_copy(update={"steps": steps})
 
-    def evidence(self, stage: Stage, facts: dict[str, Any], state: State) -> Evidence:
-        """The evidence for one stage's proposal."""
-        return Evidence(stage=stage, spec=self.spec, facts=facts, numbers=state.get("numbers", {}))
+    def evidence(self, stage: Stage, version: int, facts: dict[str, Any], state: State) -> Evidence:
+        """The evidence for one version of a stage's plan."""
+        return Evidence(
+            stage=stage,
+            version=version,
+            spec=self.spec,
+            facts=facts,
+            numbers=state.get("numbers", {}),
+            rows=self._rows(state),
+        )
+
+    def _rows(self, state: State) -> Path | None:
+        made = state.get("artifacts", {})
+        name = next((name for name in ("clean_rows", "rows") if name in made), None)
+        return None if name is None else self.run.store.path(made[name])
 
     def minutes_left(self, state: State) -> float | None:
         """What is left of the budget, 0 once it is spent; None without a budget."""
         budget = self.spec.budget.minutes
         return None if budget is None else max(0.0, budget - spent_minutes(state))
+
+    def check_minutes(self, state: State) -> None:
+        """Raise BudgetSpent if no step may begin: the minutes, or those on a GPU, are used up."""
+        budget = self.spec.budget
+        limits: tuple[tuple[What, float | None, float], ...] = (
+            ("minutes", budget.minutes, spent_minutes(state)),
+            ("gpu_minutes", budget.gpu_minutes, spent_gpu_minutes(state)),
+        )
+        for what, limit, spent in limits:
+            if limit is not None and spent >= limit:
+                raise BudgetSpent(what, limit, self.run.id)

@@ -29,6 +29,10 @@ class InspectParams(Params):
     columns: dict[str, Any] | None = Field(default=None, description="Column map of a table")
 
 
+TaskCode = Literal["MTD", "BND", "MDD", "WAD", "AAD", "EVD", "TBD", "EAC", "WF", "CD"]
+Place = Literal["laptop", "server", "gateway", "cluster"]
+
+
 class RecordParams(Params):
     metric: Literal["macro_f1", "accuracy"] = "macro_f1"
     target: float | None = Field(
@@ -38,6 +42,15 @@ class RecordParams(Params):
         None, ge=0, le=1, description="At a recall of 0.9"
     )
     benign: list[str] = Field(default_factory=list, description="Classes with nothing to report")
+    task: TaskCode | None = Field(default=None, description="The kind of detection")
+    classes: list[str] = Field(default_factory=list, description="Classes told apart, if known")
+    max_latency_ms: float | None = Field(
+        default=None, gt=0, description="Longest time that a verdict on one row may take"
+    )
+    runs_on: Place | None = Field(default=None, description="Where the detector will run")
+    llm_sees: Literal["schema", "stats", "redacted", "raw"] = Field(
+        default="stats", description="How much of the data a planner's prompt may hold"
+    )
 
 
 class ImportParams(InspectParams):
@@ -205,6 +218,7 @@ RECORD_REQUIREMENTS = ToolSpec(
     run=_record,
     estimate=no_cost,
     makes=("requirements",),
+    version=2,
 )
 IMPORT_ROWS = ToolSpec(
     name="import_rows",

@@ -30,6 +30,9 @@ class Estimate(BaseModel):
     )
     minutes: float = Field(default=0.0, description="Wall-clock minutes")
     memory_mb: int = Field(default=0, description="Peak memory in MB beyond the process itself")
+    llm_calls: int = Field(default=0, description="Requests to a language model's server")
+    tokens: int = Field(default=0, description="Tokens of these requests and their answers")
+    money: float = Field(default=0.0, description="US dollars for them")
     measured: bool = Field(
         default=False, description="Whether the rate was measured on this machine"
     )

@@ -1,21 +1,35 @@
 """What a planner is: it reads evidence and proposes a plan; it runs nothing."""
 
+from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import BaseModel, Field
 
 from agents.checkpoints import Plan, Stage
 from agents.spec import Spec
-from agents.state import Feedback
+from agents.state import Feedback, Review
 
 
 class Evidence(BaseModel):
-    """All that a planner may see: the goal, and schemas and statistics that code computed."""
+    """All that a planner may see: the goal, and schemas and statistics that code computed.
+
+    Of a language model's prompt it is the source, not the content: ``agents.wall`` decides what of
+    it leaves the machine.
+    """
 
     stage: Stage
+    version: int = Field(default=1, description="Of the plan that is proposed or spoken of")
     spec: Spec
     facts: dict[str, Any] = Field(default_factory=dict, description="This stage's own findings")
     numbers: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Earlier results")
+    rows: Path | None = Field(default=None, description="The folder of the rows, once there are")
+
+
+class Reading(BaseModel):
+    """What a planner makes of a stage's results: words for a person, and a wish."""
+
+    words: list[str] = Field(default_factory=list)
+    again: bool = Field(default=False, description="Whether it would propose another trial")
 
 
 class Planner(Protocol):
@@ -28,3 +42,6 @@ class Planner(Protocol):
 
     def answer(self, evidence: Evidence, plan: Plan, question: str) -> str:
         """Answer a question about a plan from the evidence, deciding nothing."""
+
+    def read(self, evidence: Evidence, plan: Plan, found: Review) -> Reading:
+        """Read a stage's results after code has judged them; it changes no verdict."""

@@ -18,11 +18,17 @@ def allow(plan: Plan, state: State) -> None:
     """A stage in which every plan may run."""
 
 
+def never(bench: "Workbench", state: State) -> bool:
+    """A stage whose plan is executed once."""
+    return False
+
+
 @dataclass(frozen=True)
 class StageRules:
     """One stage. ``required`` stages cannot be skipped: later ones need what they make.
 
-    ``check`` raises InputError for a plan that must not run, whoever approves it.
+    ``check`` raises InputError for a plan that must not run, whoever approves it. ``another`` says
+    whether there is room for another trial if the planner asks for one.
     """
 
     name: Stage
@@ -31,6 +37,7 @@ class StageRules:
     facts: Facts
     review: Callable[["Workbench", State], Review]
     check: Callable[[Plan, State], None] = allow
+    another: Callable[["Workbench", State], bool] = never
 
     def checked(self, plan: Plan) -> Plan:
         """The plan itself. Raises NetloopError if it is another stage's or uses a tool that is."""

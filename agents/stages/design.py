@@ -61,7 +61,7 @@ def validation_scores(state: State) -> dict[str, float]:
 def _review(bench: Workbench, state: State) -> Review:
     scores = validation_scores(state)
     best, score = next(iter(scores.items()))
-    trained = [state["numbers"].get(tool, {}) for tool in TRAININGS]
+    trained = [found for name, found in state["numbers"].items() if _is_training(name)]
     warnings = dict.fromkeys(line for found in trained for line in found.get("warnings", []))
     findings = [*warnings, f"{best} is best on validation: macro-F1 {score:.3f}."]
     findings += [*worth(scores, trained), *_foretold(state), *_unaudited(state)]
@@ -72,6 +72,11 @@ def _review(bench: Workbench, state: State) -> Review:
     findings.append(f"That is below the target of {target:g}.")
     again = _another_trial_fits(bench, state)
     return Review(passed=False, findings=findings, back_to="design" if again else None)
+
+
+def _is_training(name: str) -> bool:
+    """Whether a step, maybe the second of its tool, trained models."""
+    return name.split("#")[0] in TRAININGS
 
 
 def _foretold(state: State) -> list[str]:
@@ -129,11 +134,12 @@ def _unaudited(state: State) -> list[str]:
 
 
 def _another_trial_fits(bench: Workbench, state: State) -> bool:
-    trials = [r for name, r in state["results"].items() if name.endswith(" train_cnn")]
-    if not 0 < len(trials) < MOST_TRIALS:
+    trials = {name: r for name, r in state["results"].items() if name.endswith(" train_cnn")}
+    plans = {name.rsplit("/", 1)[0] for name in trials}  # one plan may compare two networks
+    if not 0 < len(plans) < MOST_TRIALS:
         return False
-    left = bench.minutes_left(state)
-    return left is None or left > TRIAL_GROWTH * trials[-1].seconds / 60
+    left, last = bench.minutes_left(state), [*trials.values()][-1]
+    return left is None or left > TRIAL_GROWTH * last.seconds / 60
 
 
 DESIGN = StageRules(
@@ -143,4 +149,5 @@ DESIGN = StageRules(
     facts=_facts,
     review=_review,
     check=_check,
+    another=_another_trial_fits,
 )

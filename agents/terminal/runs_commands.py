@@ -65,18 +65,23 @@ def resume(
     approve: Annotated[
         str | None, typer.Option("--approve", help="ask, auto or a policy; as before if left out.")
     ] = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option("--budget", help="Allow more: minutes=60, gpu_minutes, llm_calls, tokens, ..."),
+    ] = None,
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Go on with a run that paused, failed or was killed.
+    """Go on with a run that paused, failed, was killed or used its budget up.
 
     Finished steps are not repeated.
 
-    Example: netloop runs resume last
+    Example: netloop runs resume last --budget minutes=60
     """
     from agents.terminal.session import walk
 
     folder = find_run(run, workspace)
+    _allow_more(folder, workspace, budget or [])
     how = approve or folder.read()["approve"]
     raise typer.Exit(walk(folder, workspace, how, as_json))
 
@@ -223,6 +228,21 @@ def _decide(run: str, workspace: Path, as_json: bool, **parts: Any) -> None:
             raise InputError(f"{wrong['loc'][0]}: {wrong['msg'].lower()}.") from error
 
     raise typer.Exit(walk(folder, workspace, _after(folder.read()["approve"]), as_json, first))
+
+
+def _allow_more(folder: "RunFolder", workspace: Path, changes: list[str]) -> None:
+    """Set limits of the run's budget, each given as what=limit."""
+    from agents.edits import read_value
+    from agents.life_cycle import opened
+
+    if not changes:
+        return
+    with opened(folder, workspace) as life_cycle:
+        for change in changes:
+            what, equals, limit = change.partition("=")
+            if not equals:
+                raise InputError(f"--budget {change!r} is not what=limit.", "Example: minutes=60")
+            life_cycle.raise_budget(what.strip(), read_value(limit))
 
 
 def _after(approve: str) -> str:

@@ -21,6 +21,7 @@ EventType = Literal[
     "step.failed",
     "stage.reviewed",
     "gate.overridden",
+    "budget.raised",
 ]
 
 

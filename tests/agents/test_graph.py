@@ -15,6 +15,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde import _msgpack as strict_msgpack
 from pydantic import ValidationError
 
+from agents.budget import BudgetSpent
 from agents.checkpoints import STAGES, Decision, Plan, PlanRecord
 from agents.graph import build_life_cycle
 from agents.life_cycle import CONFIG, LifeCycle, create_run, opened
@@ -25,6 +26,7 @@ from agents.workbench import Drained
 from pipelines.errors import InputError, NetloopError
 from pipelines.store.events import read_events
 from pipelines.store.run import RunFolder
+from tools.spec import ToolResult
 
 MakeSpec = Callable[..., Spec]
 
@@ -321,12 +323,40 @@ def test_a_target_that_no_model_reaches(start: Callable[..., Any]) -> None:
         assert "misses the target" in life_cycle.state()["reviews"]["operation/1"].findings[0]
 
 
-def test_a_spent_budget_ends_the_run_before_the_next_step(start: Callable[..., Any]) -> None:
+def test_a_spent_budget_pauses_the_run_before_the_next_step(start: Callable[..., Any]) -> None:
     with start(budget={"minutes": 1e-9}) as life_cycle:
-        assert life_cycle.advance(approve_all) == "budget"
+        with pytest.raises(BudgetSpent, match="1e-09 minutes is used up") as spent:
+            life_cycle.advance(approve_all)
+        assert (spent.value.what, spent.value.exit_code) == ("minutes", 5)
         ran = [e["tool"] for e in events(life_cycle, "step.finished")]
+        assert life_cycle.run.read()["status"] == "budget"
     assert ran[-1] != "evaluate_models"
     assert len(ran) < 4
+
+
+def test_a_run_that_may_spend_more_goes_on_where_it_stopped(start: Callable[..., Any]) -> None:
+    with start(budget={"minutes": 1e-9}) as life_cycle:
+        with pytest.raises(BudgetSpent):
+            life_cycle.advance(approve_all)
+        with pytest.raises(InputError, match=r"budget\.minutes"):
+            life_cycle.raise_budget("minutes", -1)
+        life_cycle.raise_budget("minutes", 60)
+        assert life_cycle.run.read()["spec"]["budget"]["minutes"] == 60
+        assert life_cycle.advance(approve_all) == "done"
+        ran = [e["tool"] for e in events(life_cycle, "step.finished")]
+        assert events(life_cycle, "budget.raised") == [{"what": "minutes", "limit": 60}]
+    assert len(ran) == len(set(ran)), "nothing ran twice"
+
+
+def test_minutes_on_a_gpu_have_a_budget_of_their_own(start: Callable[..., Any]) -> None:
+    with start(budget={"gpu_minutes": 1}) as life_cycle:
+        bench = life_cycle.bench
+        on_cpu = ToolResult(numbers={"device": "cpu"}, seconds=3600)
+        on_gpu = ToolResult(numbers={"device": "cuda:0"}, seconds=59)
+        bench.check_minutes({"results": {"design/1/0 a": on_cpu, "design/1/1 b": on_gpu}})
+        more = on_gpu.model_copy(update={"seconds": 1.5})
+        with pytest.raises(BudgetSpent, match="1 minutes on a GPU"):
+            bench.check_minutes({"results": {"design/1/1 b": on_gpu, "design/2/0 b": more}})
 
 
 def test_two_processes_on_one_run(start: Callable[..., Any], tmp_path: Path) -> None:
@@ -760,9 +790,10 @@ def test_a_budget_spent_in_the_middle_of_a_stage_stays_spent(start: Callable[...
         life_cycle.bench.spec = life_cycle.bench.spec.model_copy(
             update={"budget": BudgetSpec(minutes=1e-9)}
         )
-        assert life_cycle.advance(answers("approve")) == "budget"
-        assert life_cycle.pending() is None
-        assert life_cycle.advance(approve_all) == "budget", "it is not taken up again"
+        for decide in (answers("approve"), approve_all):
+            with pytest.raises(BudgetSpent):
+                life_cycle.advance(decide)
+            assert life_cycle.pending() is None
         assert "clean_rows" not in life_cycle.state()["numbers"]
 
 

@@ -3,10 +3,10 @@
 from types import ModuleType
 
 from agents.checkpoints import Plan, Stage
-from agents.planners.base import Evidence
+from agents.planners.base import Evidence, Reading
 from agents.planners.rules import augmentation, cleaning, design, operation, requirements
 from agents.planners.rules.explain import explain
-from agents.state import Feedback
+from agents.state import Feedback, Review
 
 # One module a stage, each with propose(evidence) and revise(evidence, plan, feedback).
 STAGE_RULES: dict[Stage, ModuleType] = {
@@ -35,3 +35,7 @@ class RulePlanner:
     def answer(self, evidence: Evidence, plan: Plan, question: str) -> str:
         """The reasons that the plan gives for what the question names."""
         return explain(plan, question)
+
+    def read(self, evidence: Evidence, plan: Plan, found: Review) -> Reading:
+        """Nothing beyond what code found."""
+        return Reading()
