@@ -23,7 +23,7 @@ class Question(BaseModel):
 
     id: str = Field(description="The parameter it sets: 'tool.parameter'")
     text: str
-    kind: Literal["number", "names"]
+    kind: Literal["share", "quantity", "names", "word"]
     default: str
     reason: str = Field(default="", description="Why it is asked and what the default would mean")
 

@@ -78,16 +78,19 @@ def _answers(plan: Plan, decision: Decision) -> dict[str, Any]:
 
 def _value(question: Question, text: str) -> Any:
     words = text.strip()
-    if question.kind == "number":
-        if words.lower() in ("", "none", "-"):
-            return None
-        try:
-            number = float(words.rstrip("% "))
-        except ValueError as error:
-            raise InputError(f"{question.id}: {text!r} is not a number.") from error
-        return number / 100 if words.endswith("%") or number > 1 else number
-    names = [name.strip() for name in words.split(",")]
-    return [name for name in names if name and name.lower() != "none"]
+    if question.kind == "names":
+        names = [name.strip() for name in words.split(",")]
+        return [name for name in names if name and name.lower() != "none"]
+    if words.lower() in ("", "none", "-"):
+        return None
+    if question.kind == "word":
+        return words.lower()
+    try:
+        number = float(words.rstrip("% "))
+    except ValueError as error:
+        raise InputError(f"{question.id}: {text!r} is not a number.") from error
+    is_percent = words.endswith("%") or (question.kind == "share" and number > 1)
+    return number / 100 if is_percent else number
 
 
 def _set(plan: Plan, place: str, value: Any) -> Plan:

@@ -49,7 +49,8 @@ class RecordParams(Params):
     )
     runs_on: Place | None = Field(default=None, description="Where the detector will run")
     llm_sees: Literal["schema", "stats", "redacted", "raw"] = Field(
-        default="stats", description="How much of the data a planner's prompt may hold"
+        default="stats",
+        description="How much of the data a planner's prompt may hold; the spec's, or less",
     )
 
 

@@ -35,6 +35,15 @@ def _review(bench: Workbench, state: State) -> Review:
     elif limit is not None and alarms > limit:
         passed = False
         findings.append(f"False positives at a recall of 0.9: {alarms:.4f}, tolerated {limit:g}.")
+    longest, pace = wanted["max_latency_ms"], best.get("rows_per_second")
+    if longest is not None and pace is None:
+        passed = False
+        findings.append(f"The time of a verdict was not measured; tolerated are {longest:g} ms.")
+    elif longest is not None and 1000 / pace > longest:
+        passed = False
+        findings.append(
+            f"A verdict took {1000 / pace:.3g} ms on this machine, tolerated {longest:g}."
+        )
     return Review(passed=passed, findings=findings)
 
 

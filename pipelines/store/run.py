@@ -26,6 +26,8 @@ class RunFolder:
         self.id = path.name
         self.store = ArtifactStore(path / "artifacts")
         self.events = path / "events.jsonl"
+        self.answers = path / "llm.jsonl"
+        self.egress = path / "egress.jsonl"
         self.checkpoints = path / "checkpoints.sqlite"
         self.report = path / "report.html"
         self.calls = path / "calls"

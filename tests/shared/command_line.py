@@ -1,12 +1,20 @@
-"""The command line inside the test's own process: imports are paid for once."""
+"""The command line inside the test's own process: imports are paid for once. Or in another."""
 
+import io
+import os
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from agents.terminal.app import main
+
+NETLOOP = Path(sys.executable).with_name("netloop")
+SETTINGS = ("NETLOOP_", "OPENAI_")
 
 
 @dataclass(frozen=True)
@@ -40,3 +48,35 @@ def command_runner(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
         return Ended(code if isinstance(code, int) else 0, out, err)
 
     return run
+
+
+def run_here(*words: object, folder: Path, env: Mapping[str, str] | None = None) -> Ended:
+    """``netloop WORDS`` in ``folder``, in this process; no key and no setting but ``env``."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setenv("NETLOOP_WORKSPACE", "")  # what the command makes of it is forgotten
+        for name in [name for name in os.environ if name.startswith(SETTINGS)]:
+            patch.delenv(name)
+        for name, value in {"COLUMNS": "80", **(env or {})}.items():
+            patch.setenv(name, value)
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["netloop", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    code = ended.value.code
+    return Ended(code if isinstance(code, int) else 0, out.getvalue(), err.getvalue())
+
+
+def run_process(*words: object, folder: Path, env: Mapping[str, str] | None = None) -> Ended:
+    """The same in a process of its own, without a terminal: where the process is the point."""
+    others = {name: text for name, text in os.environ.items() if not name.startswith(SETTINGS)}
+    done = subprocess.run(
+        [NETLOOP, *map(str, words)],
+        cwd=folder,
+        env={**others, "COLUMNS": "80", **(env or {})},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=300,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)

@@ -143,7 +143,7 @@ def _bigger_cnn(evidence: Evidence, plan: Plan, why: str) -> Plan:
 
 
 def _with_candidates(evidence: Evidence, plan: Plan, wishes: Wishes, why: str) -> Plan:
-    now = _models_of(plan)
+    now = models_of(plan)
     wanted = _wanted(now, wishes)
     if param(plan, "study_few_labels", "models"):
         wanted = [name for name in wanted if name != "traffic_lm"]
@@ -152,6 +152,11 @@ def _with_candidates(evidence: Evidence, plan: Plan, wishes: Wishes, why: str) -
         return with_params(plan, "study_few_labels", models=(wanted, why))
     if not wanted or set(wanted) == set(now):
         return plan
+    return with_candidates(evidence, plan, wanted, why)
+
+
+def with_candidates(evidence: Evidence, plan: Plan, wanted: list[str], why: str) -> Plan:
+    """The plan for these models; steps that it has already stay as they are."""
     old = {s.tool: s for s in plan.steps}
     steps = _steps(evidence, wanted, evidence.numbers["audit_shortcuts"]["masks"])
     return plan.model_copy(
@@ -162,7 +167,7 @@ def _with_candidates(evidence: Evidence, plan: Plan, wishes: Wishes, why: str) -
     )
 
 
-def _models_of(plan: Plan) -> list[str]:
+def models_of(plan: Plan) -> list[str]:
     """The models that a plan trains, without controls."""
     studied: list[str] = param(plan, "study_few_labels", "models") or []
     ladder: list[str] = param(plan, "train_baselines", "models") or []

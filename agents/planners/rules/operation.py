@@ -43,12 +43,16 @@ def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
     named = [m for m in scores if m in wishes.only | wishes.add and m in MODEL_WORDS]
     others = [m for m in scores if m != now and m not in wishes.drop]
     chosen = (named or others or [now])[0]
-    why = f"asked for: {wishes.words}"
-    plan = with_params(plan, "package_detector", model=(chosen, why))
-    plan = with_params(plan, "evaluate_models", best=(chosen, why))
-    steps = [_lean(chosen, why) if s.tool == "stress_model" else s for s in plan.steps]
-    plan = plan.model_copy(update={"steps": steps})
+    plan = packing(plan, chosen, f"asked for: {wishes.words}")
     return summarised(plan, f"Pack {chosen} instead (validation macro-F1 {scores[chosen]:.3f}).")
+
+
+def packing(plan: Plan, model: str, why: str) -> Plan:
+    """The plan with another model as the detector."""
+    plan = with_params(plan, "package_detector", model=(model, why))
+    plan = with_params(plan, "evaluate_models", best=(model, why))
+    steps = [_lean(model, why) if s.tool == "stress_model" else s for s in plan.steps]
+    return plan.model_copy(update={"steps": steps})
 
 
 def _lean(model: str, why: str) -> Step:

@@ -27,6 +27,11 @@ def propose(evidence: Evidence) -> Plan:
         target=_target(evidence, wishes),
         max_false_positive_rate=_alarms(evidence, wishes),
         benign=_benign(evidence, classes),
+        task=(spec.requirements.task, "set in the spec" if spec.requirements.task else "not named"),
+        classes=(classes, "as the data names them"),
+        max_latency_ms=_given(spec.requirements.max_latency_ms),
+        runs_on=_given(spec.requirements.runs_on),
+        llm_sees=(spec.llm_sees, "how much of the data a planner's prompt may hold"),
     )
     questions = [
         _question(name, record.params[name])
@@ -118,11 +123,15 @@ def _benign(evidence: Evidence, classes: list[str]) -> tuple[list[str], str]:
     return known, "asked; the names of the classes suggest it"
 
 
+def _given(value: Any) -> tuple[Any, str]:
+    return value, "not asked for" if value is None else "set in the spec"
+
+
 def _question(name: str, value: Any) -> Question:
     texts = {
-        "target": ("number", "Which score must the detector reach (0 to 1, or none)?"),
+        "target": ("share", "Which score must the detector reach (0 to 1, or none)?"),
         "max_false_positive_rate": (
-            "number",
+            "share",
             "Which share of false alarms is tolerable (or none)?",
         ),
         "benign": ("names", "Which classes mean nothing to report (names with commas, or none)?"),

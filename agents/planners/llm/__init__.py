@@ -1,0 +1,5 @@
+"""Planning by a language model."""
+
+from agents.planners.llm.planner import LLMPlanner, Model
+
+__all__ = ["LLMPlanner", "Model"]

@@ -1,0 +1,1 @@
+"""What leaves a machine without saying whose traffic it was."""
