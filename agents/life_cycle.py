@@ -26,7 +26,7 @@ from agents.state import FLOW_VERSION, State
 from agents.workbench import Drained, Workbench
 from pipelines.errors import InputError, NetloopError
 from pipelines.progress import Progress, silent
-from pipelines.store.events import EventLog
+from pipelines.store.events import EventLog, read_events
 from pipelines.store.run import RunFolder
 from tools.rates import Rates
 from tools.registry import find_tool
@@ -102,32 +102,51 @@ class LifeCycle:
             elif not snapshot.next:
                 return final_status(self.state())
             elif (plan := self.pending()) is not None:
-                decision = decide(plan)
-                if plan.gate and plan.failure and decision and decision.by != "person":
-                    raise self._stopped(plan)
-                if plan.failure and not plan.gate and not (decision and decision.by == "person"):
-                    raise InputError(
-                        plan.failure,
-                        "Mend it and approve again (netloop runs approve), or edit the plan.",
-                    )
+                decision = self._given(plan) or self._decided(plan, decide)
                 if decision is None:
                     return "paused"
-                self.check(plan, decision)
-                self.bench.events.append(
-                    "plan.decided", stage=plan.stage, version=plan.version, **decision.model_dump()
-                )
-                if decision.override:
-                    self.bench.events.append(
-                        "gate.overridden",
-                        stage=plan.stage,
-                        found=plan.gate,
-                        reason=decision.override,
-                        by=decision.by,
-                    )
                 step = Command(resume=decision.model_dump())
             else:
                 step = None  # killed inside a node: go on from the last checkpoint
             self.graph.invoke(step, CONFIG, durability="sync")
+
+    def _decided(self, plan: Plan, decide: Decide) -> Decision | None:
+        """Somebody's decision on a plan, checked and written down; None if nobody gives one."""
+        decision = decide(plan)
+        if plan.gate and plan.failure and decision and decision.by != "person":
+            raise self._stopped(plan)
+        if plan.failure and not plan.gate and not (decision and decision.by == "person"):
+            raise InputError(
+                plan.failure,
+                "Mend it and approve again (netloop runs approve), or edit the plan.",
+            )
+        if decision is None:
+            return None
+        self.check(plan, decision)
+        self.bench.events.append(
+            "plan.decided", stage=plan.stage, version=plan.version, **decision.model_dump()
+        )
+        if decision.override:
+            self.bench.events.append(
+                "gate.overridden",
+                stage=plan.stage,
+                found=plan.gate,
+                reason=decision.override,
+                by=decision.by,
+            )
+        if decision.action == "abort" and decision.by == "policy":
+            self.run.update(error=decision.note)
+        return decision
+
+    def _given(self, plan: Plan) -> Decision | None:
+        """A decision that was written down, and that a kill kept from the graph."""
+        passed_over = ("run.", "budget.", "gate.")
+        events = reversed(read_events(self.run.events))
+        last = next((event for event in events if not event.type.startswith(passed_over)), None)
+        if last is None or last.type != "plan.decided" or last.data["plan"] != plan.digest():
+            return None
+        known = {name: last.data[name] for name in Decision.model_fields}
+        return Decision.model_validate(known)
 
     def _stopped(self, plan: Plan) -> NetloopError:
         """The gate, where nobody may go through it."""

@@ -67,7 +67,7 @@ def resume(
     ] = None,
     budget: Annotated[
         list[str] | None,
-        typer.Option("--budget", help="Allow more: minutes=60, gpu_minutes, llm_calls, tokens, ..."),
+        typer.Option("--budget", help="Allow more, for example minutes=60."),
     ] = None,
     as_json: Json = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
