@@ -57,6 +57,13 @@ class TrafficLmParams(TrainParams):
     most_tokens: int = Field(
         default=DEFAULTS.most_tokens, ge=8, le=8192, description="Tokens of a row's text"
     )
+    learning_rate: float | None = Field(
+        default=None, gt=0, description="The highest; by method and size of the base if left out"
+    )
+    gradient_checkpointing: bool = Field(
+        default=False, description="Compute layers twice rather than keep them: less memory"
+    )
+    four_bit: bool = Field(default=False, description="Load the base in 4 bits (on a CUDA device)")
     controls: list[Control] = Field(
         default_factory=list, description="The untuned base, the same network from random weights"
     )

@@ -42,6 +42,15 @@ def command(
         int, typer.Option("--most-tokens", help="Tokens of a row; what says least goes.")
     ] = 126,
     epochs: Annotated[int, typer.Option("--epochs", help="At most; it may stop sooner.")] = 5,
+    learning_rate: Annotated[
+        float | None, typer.Option("--learning-rate", help="The highest; chosen if left out.")
+    ] = None,
+    gradient_checkpointing: Annotated[
+        bool, typer.Option("--gradient-checkpointing", help="Less memory, slower.")
+    ] = False,
+    four_bit: Annotated[
+        bool, typer.Option("--four-bit", help="Load the base in 4 bits (on a CUDA device).")
+    ] = False,
     controls: Annotated[
         bool, typer.Option("--controls", help="Also from random weights, and the base untuned.")
     ] = False,
@@ -77,6 +86,9 @@ def command(
             "labels": labels,
             "most_tokens": most_tokens,
             "epochs": epochs,
+            "learning_rate": learning_rate,
+            "gradient_checkpointing": gradient_checkpointing,
+            "four_bit": four_bit,
             "controls": controls,
         }
     }
