@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents.checkpoints import STAGES, Plan
 from agents.state import State, last_review
-from pipelines.report.headline import overridden
+from pipelines.report.headline import fork_words, overridden
 from pipelines.store.run import RunFolder
 
 Status = Literal[
@@ -102,6 +102,9 @@ class RunOutput(Part):
         default=None, description="The leak that somebody accepted, and why: read it first"
     )
     run: str
+    origin: str | None = Field(
+        default=None, description="The run and plan that it was forked from, if it was"
+    )
     status: Status
     error: str | None = None
     findings: list[str] = Field(default_factory=list, description="What the reviews found")
@@ -141,6 +144,7 @@ def run_output(run: RunFolder, state: State, pending: Plan | None) -> RunOutput:
     return RunOutput(
         notice=notice(state),
         run=run.id,
+        origin=fork_words(record) or None,
         status=record["status"],
         error=record.get("error"),
         findings=findings(state),

@@ -12,7 +12,7 @@ from tools.spec import ToolResult
 # langgraph reads it once, when it is imported: only annotated types are then ever deserialised.
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
 
-FLOW_VERSION = 1
+FLOW_VERSION = 2
 
 
 class Feedback(BaseModel):

@@ -71,7 +71,7 @@ def build_report(run: RunFolder) -> "data.ReportData":
         curves=curves(story, run.store, best),
         few_labels=few_labels(story),
         plans=[_plan(entry) for entry in story.plans.values()],
-        limits=_limits(story),
+        limits=[*_origin(record), *_limits(story)],
         commands=_commands(run, record["status"], story),
     )
 
@@ -97,6 +97,14 @@ def _plan(entry: dict[str, Any]) -> "data.PlanVersion":
         note=decision.get("note", ""),
         answer=entry.get("answer", ""),
     )
+
+
+def _origin(record: dict[str, Any]) -> list[str]:
+    """Where a forked run comes from: its test side may have been read by then."""
+    from pipelines.report.headline import fork_words
+
+    words = fork_words(record)
+    return [words] if words else []
 
 
 def _limits(story: Story) -> list[str]:

@@ -39,6 +39,8 @@ def render_output(output: RunOutput, console: Console) -> None:
     """What a run found: status, the reviews' findings, the proofs, the models, where things lie."""
     if output.notice:
         say(console, output.notice, "bold red")
+    if output.origin:
+        say(console, output.origin, "yellow")
     console.print(_status_line(output))
     if output.error:
         say(console, output.error, "red", indent=2)

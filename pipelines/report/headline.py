@@ -1,7 +1,7 @@
 """What was found, in one line that a hurried reader may believe: it holds the bad news too."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pipelines.report.data import AuditRow, ModelScore, PairedDifference, ReportData
 from pipelines.words import counted
@@ -31,6 +31,20 @@ class Headline:
     level: Level
     line: str
     details: list[str]
+
+
+def fork_words(record: dict[str, Any]) -> str:
+    """Where a run was forked from, for whoever reads its results; empty if it was not."""
+    found = record.get("forked_from")
+    if found is None:
+        return ""
+    words = f"Forked from run {found['run']} at {found['stage']}/{found['version']}."
+    if not found["test_read"]:
+        return words
+    return (
+        f"{words} Its test side had been read by then: whoever decided knowing its scores has no "
+        "untouched test any more."
+    )
 
 
 def overridden(found: str, by: str, reason: str) -> str:
