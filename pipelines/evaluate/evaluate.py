@@ -21,6 +21,7 @@ from pipelines.evaluate.metrics import (
     class_scores,
     confusion_counts,
     fpr_at_recall,
+    hundredths,
     mean_f1,
     places,
 )
@@ -45,6 +46,8 @@ class ModelScore(BaseModel):
     accuracy: float
     per_class: dict[str, ClassScore]
     confusion: list[list[int]]
+    confidence: list[int] = []
+    """Rows by the score of the guessed class: a hundred equal bins from 0 to 1."""
     difference: Difference | None
     """None for the best baseline itself, and where no baseline was tested."""
     captures: CaptureScore | None = None
@@ -178,6 +181,7 @@ def _score(
         accuracy=float(np.trace(confusion) / confusion.sum()),
         per_class=class_scores(confusion, classes, reading.false_positives),
         confusion=confusion.tolist(),
+        confidence=hundredths(reading.scores.max(axis=1)).tolist(),
         difference=None,
     )
 

@@ -27,6 +27,12 @@ def confusion_counts(truth: np.ndarray, guesses: np.ndarray, classes: int) -> np
     return cells.reshape(classes, classes)
 
 
+def hundredths(scores: np.ndarray) -> np.ndarray:
+    """How many scores, shape (rows,), fall into each of a hundred equal bins from 0 to 1."""
+    ticks = np.rint(scores * 10_000).astype(np.int64)  # four digits, as EVE lines give them
+    return np.bincount(np.minimum(ticks // 100, 99), minlength=100)
+
+
 def f1_scores(confusion: np.ndarray) -> np.ndarray:
     """F1 of each class from confusion counts of shape (..., true class, predicted class).
 

@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from agents.conversation.intent import Intent
+from agents.explain import ExplainSaid
 from agents.planners.llm.planner import STAGES_SAID
 from agents.planners.llm.proposals import ReadingSaid
 from prompts import load_prompt, prompt_names
@@ -19,6 +20,7 @@ GOLDEN = Path(__file__).parent / "golden"
 SCHEMAS: dict[str, type[BaseModel] | None] = {
     **{name: stage.schema for name, stage in STAGES_SAID.items()},
     "reading": ReadingSaid,
+    "explain": ExplainSaid,
     "intent": Intent,
     "answer": None,  # prose
 }
