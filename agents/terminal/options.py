@@ -60,3 +60,17 @@ Masks = Annotated[
     str | None,
     typer.Option("--masks", help="Field groups that models may not see, with commas; or none."),
 ]
+
+
+def _go_offline(wanted: bool) -> bool:
+    if wanted:
+        from agents.offline import refuse_sockets
+
+        refuse_sockets()
+    return wanted
+
+
+Offline = Annotated[
+    bool,
+    typer.Option("--offline", callback=_go_offline, help="Refuse every network socket."),
+]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from agents.policy import Policy
 
 app = typer.Typer(
-    help="Rules that answer plans: look at them, try them, take them back.",
+    help="Rules that answer plans: list, check, take back.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

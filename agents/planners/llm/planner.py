@@ -43,11 +43,14 @@ STAGES_SAID: dict[Stage, ModuleType] = {
 }
 # Stages whose results are worth a reading.
 READ: tuple[Stage, ...] = ("design", "operation")
-# What will not be otherwise a moment later: nobody is asked again by this process.
+# What will not be otherwise a moment later, and what may be: the server is not asked again by this
+# process after one of the first, or after two of the second in a row.
 LASTING: tuple[Fault, ...] = (
     "offline", "server_down", "auth", "forbidden", "quota", "unknown_model", "not_found", "html",
     "redirected",
 )  # fmt: skip
+PASSING: tuple[Fault, ...] = ("timeout", "rate_limited", "server_error", "unreadable", "no_choices")
+MOST_IN_A_ROW = 2
 
 
 class Model(Protocol):
@@ -71,6 +74,7 @@ class LLMPlanner:
         self._workspace = workspace
         self._rules = RulePlanner()
         self._gone: LlmFailure | None = None
+        self._in_a_row = 0
 
     def propose(self, evidence: Evidence, feedback: Feedback | None, before: Plan | None) -> Plan:
         """The rules' plan with what the model says instead; the rules' plan if it fails."""
@@ -140,15 +144,18 @@ class LLMPlanner:
         return self._answering(lambda: self._model.ask(schema, messages, place, check))
 
     def _answering(self, ask: Callable[[], A]) -> A:
-        """Ask, unless an earlier failure of this process will not have gone away."""
+        """Ask, unless what failed before in this process will fail again."""
         if self._gone is not None:
             raise self._gone
         try:
-            return ask()
+            found = ask()
         except LlmFailure as failure:
-            if failure.fault in LASTING:
+            self._in_a_row += failure.fault in PASSING
+            if failure.fault in LASTING or self._in_a_row >= MOST_IN_A_ROW:
                 self._gone = failure
             raise
+        self._in_a_row = 0
+        return found
 
     def _signed(self, plan: Plan, default: Plan, names: Names) -> Plan:
         """The model's plan, its words for a person, and how it differs from the rules' one."""
