@@ -97,7 +97,9 @@ class Decision(BaseModel):
         max_length=4000,
         description="Why a person goes on with what the gate stopped, instead of this plan",
     )
-    by: str = Field(default="person", description="person, policy, or auto")
+    by: str = Field(
+        default="person", description="person, policy, auto, or client (an agent's model)"
+    )
 
 
 class PlanRecord(BaseModel):

@@ -14,11 +14,11 @@ from agents import state as _state  # noqa: F401  (sets strict msgpack before la
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command
 
-from agents.budget import BudgetSpent
+from agents.budget import BudgetSpent, What
 from agents.checkpoints import STAGES, Decision, Plan
 from agents.edits import apply_decision, check_decision
 from agents.graph import Graph, build_life_cycle, first_state
-from agents.planners.base import Planner
+from agents.planners.base import Planner, Spends
 from agents.planners.rules import RulePlanner
 from agents.spec import Spec, parse_spec
 from agents.stages import rules_of
@@ -176,12 +176,14 @@ class LifeCycle:
                 "Approve, edit or reject its plan, or abort the run.",
             )
 
-    def raise_budget(self, what: str, limit: float) -> None:
+    def raise_budget(self, what: What, limit: float) -> None:
         """Allow the run more; ``what`` is a key of the spec's budget. Raises InputError."""
         wider = {**self.bench.spec.budget.model_dump(), what: limit}
         spec = self.bench.spec.model_dump(mode="json")
         self.bench.spec = parse_spec({**spec, "budget": wider}, f"the budget of run {self.run.id}")
         self.run.update(spec=self.bench.spec.model_dump(mode="json"))
+        if isinstance(self.bench.planner, Spends):
+            self.bench.planner.allow(what, limit)
         self.bench.events.append("budget.raised", what=what, limit=limit)
 
     def use_rules(self) -> None:

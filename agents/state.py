@@ -95,4 +95,6 @@ def spent_gpu_minutes(state: State) -> float:
 
 
 def _on_gpu(result: ToolResult) -> bool:
-    return str(result.numbers.get("device", "")).startswith("cuda")
+    """Whether any model of a step was on a GPU: the whole step then counts."""
+    devices = result.numbers.get("device", {})
+    return any(str(device).startswith("cuda") for device in devices.values())

@@ -1,4 +1,4 @@
-"""What all tests share: the folder of real captures and a clean environment."""
+"""What all tests share: the folders of real and of made captures."""
 
 import os
 import sys
@@ -17,3 +17,11 @@ def data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real captures at {folder}: set NETLOOP_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The labelled captures of the tiny lab, a folder a class. All tests read it: write elsewhere."""
+    from pipelines.lab.lab import make_lab
+
+    return make_lab(tmp_path_factory.mktemp("tiny") / "lab", size="tiny").folder

@@ -4,19 +4,28 @@ None reads the test side but the few-label study, which chooses by folds within 
 """
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from pipelines.datasets.fields import DEFAULT_MASKS
+from pipelines.models.cnn.architecture import Architecture
+from pipelines.models.cnn.shipped import by_name
 from pipelines.models.registry import BASELINES, QUICK
 from pipelines.store.files import canonical_json, write_atomic
 from tools.spec import Estimate, Params, ToolContext, ToolResult, ToolSpec
 
+if TYPE_CHECKING:
+    from pipelines.models.cnn.price import Price
+    from pipelines.models.cnn.settings import CnnSettings
+
 MODEL_PREFIX = "model/"
 CNN_MODEL = MODEL_PREFIX + "cnn"
+# How many rows are looked at to see what a network would read.
+SHAPE_ROWS = 2000
 
 
 class TrainParams(Params):
@@ -33,7 +42,23 @@ class CnnParams(TrainParams):
     epochs: int = Field(
         default=30, ge=1, le=10_000, description="At most; early stopping may end it sooner"
     )
-    channels: int = Field(default=64, ge=4, le=2048, description="Width of the convolutions")
+    channels: int = Field(
+        default=64,
+        ge=4,
+        le=2048,
+        description="Width of the convolutions where architecture does not say it",
+    )
+    architecture: Annotated[Architecture | None, BeforeValidator(by_name)] = Field(
+        default=None,
+        description="The network as a specification or a shipped one's name; "
+        "null is two plain convolutions of width channels",
+    )
+
+    def settings(self) -> "CnnSettings":
+        """The model's settings."""
+        from pipelines.models.cnn.settings import CnnSettings
+
+        return CnnSettings.model_validate(self.model_dump(exclude={"masks"}))
 
 
 class FewLabelParams(TrainParams):
@@ -87,12 +112,15 @@ def train_models(
 ) -> ToolResult:
     """Fit each model on train, score it on validation, refit it on both; ``work`` counts rows.
 
-    A model that trains for long goes on from ``checkpoints`` if it was killed.
+    The numbers say for each model its score, its seconds and the device that they were spent on,
+    and of one that learns in epochs how it went (``learning``). A model that trains for long goes
+    on from ``checkpoints`` if it was killed.
     """
+    from pipelines.models.cnn.learning import learning_of
     from pipelines.models.fitting import fit_and_score
 
     train, validation, warnings = sides_to_choose_by(context)
-    artifacts, scores, seconds, epochs = {}, {}, {}, 0
+    artifacts, scores, seconds, learning, epochs = {}, {}, {}, {}, 0
     for name in names:
         fitted = fit_and_score(
             name,
@@ -110,15 +138,29 @@ def train_models(
         scores[name] = fitted.validation_macro_f1
         seconds[name] = round(fitted.seconds, 3)
         epochs = max(epochs, len(curve))
+        if fitted.curve:
+            planned = settings.get("epochs", len(curve))
+            learning[name] = learning_of(fitted.curve, planned).model_dump()
     numbers = {
         "validation": scores,
         "validation_rows": validation.num_rows,
         "seconds": seconds,
+        "device": {name: device_of([name]) for name in names},
         "epochs": epochs,
+        "learning": learning,
         "warnings": warnings,
     }
     rows = train.num_rows + validation.num_rows
     return ToolResult(artifacts=artifacts, numbers=numbers, work=float(rows))
+
+
+def device_of(models: Sequence[str]) -> str:
+    """Where these models are trained, as torch calls it: ``cpu``, or ``cuda:0`` if any uses it."""
+    if set(models) <= set(BASELINES):
+        return "cpu"
+    from pipelines.models.cnn.training import best_device
+
+    return str(best_device())
 
 
 def _save(classifier: Any, record: dict[str, Any], context: ToolContext) -> str:
@@ -136,9 +178,16 @@ def _baselines(params: BaselineParams, context: ToolContext) -> ToolResult:
 
 
 def _cnn(params: CnnParams, context: ToolContext) -> ToolResult:
-    settings = {"epochs": params.epochs, "channels": params.channels}
+    from pipelines.models.cnn.cost import relative_work
+    from pipelines.models.cnn.model import Cnn
+
+    settings = params.settings().model_dump(mode="json")
     result = train_models(["cnn"], settings, params.masks, context)
-    result = result.model_copy(update={"work": result.work * result.numbers["epochs"]})
+    made = Cnn.load(context.store.path(result.artifacts[CNN_MODEL]) / "model")
+    result.numbers["learning"]["cnn"]["parameters"] = made.parameters
+    times = relative_work(made.settings.resolved(), made.inputs.shape(), len(made.classes))
+    work = result.work * result.numbers["epochs"] * times
+    result = result.model_copy(update={"work": work})
     return _better_trial(result, params.masks, context)
 
 
@@ -173,6 +222,7 @@ def _few_labels(params: FewLabelParams, context: ToolContext) -> ToolResult:
     split = Split.load(context.artifact("split"))
     split.check(rows)
     draws = sample_draws(rows, split, params.per_class, params.draws, context.seed)
+    started = time.monotonic()
     study = study_few_labels(
         params.models,
         rows,
@@ -202,6 +252,8 @@ def _few_labels(params: FewLabelParams, context: ToolContext) -> ToolResult:
         "rows_per_draw": values["rows_per_draw"],
         "test_rows": values["test_rows"],
         "models": [_few_label_row(name, model) for name, model in values["models"].items()],
+        "seconds": {"few_labels": round(time.monotonic() - started, 3)},
+        "device": {"few_labels": device_of(params.models)},
     }
     return ToolResult(artifacts=artifacts, numbers=numbers, work=params.draws * len(params.models))
 
@@ -244,8 +296,21 @@ def _estimate_baselines(params: BaselineParams, context: ToolContext) -> Estimat
 
 def _estimate_cnn(params: CnnParams, context: ToolContext) -> Estimate:
     rows = count_on(context, "train", "validation")
-    minutes = context.rates.minutes("train_cnn", rows * params.epochs)
-    return Estimate(rows=rows, minutes=minutes, memory_mb=500 + rows // 100)
+    price = _cnn_price(params, context)
+    minutes = context.rates.minutes("train_cnn", rows * params.epochs * price.times)
+    return Estimate(rows=rows, minutes=minutes, memory_mb=500 + rows // 100 + price.memory_mb)
+
+
+def _cnn_price(params: CnnParams, context: ToolContext) -> "Price":
+    """Of the rows only their shape is looked at. Raises InputError for an architecture that does
+    not fit them or is too large."""
+    from pipelines.datasets.split_manifest import Split
+    from pipelines.models.cnn.price import price_of
+    from pipelines.store.rows import read_tables
+
+    rows = next(read_tables(context.artifact("split_rows"))).slice(0, SHAPE_ROWS)
+    classes = Split.load(context.artifact("split")).document.sizes["train"]
+    return price_of(params.settings(), rows, params.masks, len(classes))
 
 
 def _estimate_few_labels(params: FewLabelParams, context: ToolContext) -> Estimate:
@@ -262,6 +327,7 @@ TRAIN_BASELINES = ToolSpec(
     estimate=_estimate_baselines,
     needs=("split_rows", "split"),
     makes=("model/",),
+    version=2,
 )
 TRAIN_CNN = ToolSpec(
     name="train_cnn",
@@ -272,6 +338,7 @@ TRAIN_CNN = ToolSpec(
     estimate=_estimate_cnn,
     needs=("split_rows", "split", f"{CNN_MODEL}?"),
     makes=(CNN_MODEL,),
+    version=2,
 )
 STUDY_FEW_LABELS = ToolSpec(
     name="study_few_labels",
@@ -282,4 +349,5 @@ STUDY_FEW_LABELS = ToolSpec(
     estimate=_estimate_few_labels,
     needs=("split_rows", "split"),
     makes=("few_labels", "model/"),
+    version=2,
 )

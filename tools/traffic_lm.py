@@ -5,6 +5,7 @@ goes on from its checkpoints.
 """
 
 import shutil
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,14 @@ from pipelines.errors import InputError
 from pipelines.models.traffic_lm.settings import TrafficLmSettings
 from pipelines.words import counted
 from tools.calls import call_key
-from tools.design import MODEL_PREFIX, TrainParams, count_on, sides_to_choose_by, train_models
+from tools.design import (
+    MODEL_PREFIX,
+    TrainParams,
+    count_on,
+    device_of,
+    sides_to_choose_by,
+    train_models,
+)
 from tools.rates import Rates
 from tools.spec import Estimate, ToolContext, ToolResult, ToolSpec
 
@@ -118,7 +126,7 @@ def _try(params: TryParams, context: ToolContext) -> ToolResult:
     from pipelines.models.traffic_lm.cost import base_size, kept_mb, passes
     from pipelines.models.traffic_lm.smoke import smoke
 
-    settings = params.settings()
+    started, settings = time.monotonic(), params.settings()
     train, validation, _ = sides_to_choose_by(context)
     sides = train.num_rows, validation.num_rows
     found = smoke(
@@ -138,7 +146,12 @@ def _try(params: TryParams, context: ToolContext) -> ToolResult:
         raise _too_long(params, found, sum(sides), minutes, most, fitting)
     kept = kept_mb(base_size(params.base), settings, sum(sides) * found.tokens_per_row)
     whole = {"minutes": minutes, "minutes_per_epoch": each, "memory_mb": found.memory_mb + kept}
-    numbers = {"try": found.model_dump(mode="json"), "whole": whole}
+    numbers = {
+        "try": found.model_dump(mode="json"),
+        "whole": whole,
+        "seconds": {MODEL: round(time.monotonic() - started, 3)},
+        "device": {MODEL: device_of([MODEL])},
+    }
     return ToolResult(numbers=numbers, work=1.0)
 
 
@@ -228,6 +241,7 @@ TRY_TRAFFIC_LM = ToolSpec(
     estimate=_estimate_try,
     needs=("split_rows", "split"),
     reads=_files_of_base,
+    version=2,
 )
 TRAIN_TRAFFIC_LM = ToolSpec(
     name=TRAIN,
@@ -239,4 +253,5 @@ TRAIN_TRAFFIC_LM = ToolSpec(
     needs=("split_rows", "split"),
     makes=tuple(MODEL_PREFIX + name for name in (MODEL, *CONTROLS)),
     reads=_files_of_base,
+    version=2,
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, JsonValue, SecretStr
 
+from agents.budget import What
 from agents.llm.course import MOST_REASKS, Course, Patience
 from agents.llm.failures import LlmFailure
 from agents.llm.meter import Meter
@@ -104,6 +105,10 @@ class Llm:
                 if not prose.plainer(failure):
                     self._sleep(patience.seconds(failure))
 
+    def allow(self, what: What, limit: float) -> None:
+        """Let it spend more from here on; ``what`` may be a limit of others."""
+        self._meter.allow(what, limit)
+
     def _methods(self) -> tuple[Method, ...]:
         """The methods in the order in which they are tried."""
         if self._settings.method != "auto":
@@ -167,6 +172,9 @@ class RecordedLlm:
         text = self._answer(place)
         (on_piece or _nowhere)(text)
         return text
+
+    def allow(self, what: What, limit: float) -> None:
+        """A record spends nothing."""
 
     def _answer(self, place: str) -> str:
         answer = self._log.recorded(place)

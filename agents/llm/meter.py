@@ -55,6 +55,11 @@ class Meter:
             money=sum(exchange.money for exchange in exchanges),
         )
 
+    def allow(self, what: What, limit: float) -> None:
+        """Take another limit, if it is one of these."""
+        if what in Limits.model_fields:
+            self.limits = Limits.model_validate({**self.limits.model_dump(), what: limit})
+
     def check(self, prompt_tokens: int, max_tokens: int) -> None:
         """Raise BudgetSpent if a request with an answer of ``max_tokens`` could go over."""
         would = Spent(

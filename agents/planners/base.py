@@ -1,10 +1,11 @@
 """What a planner is: it reads evidence and proposes a plan; it runs nothing."""
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel, Field
 
+from agents.budget import What
 from agents.checkpoints import Plan, Stage
 from agents.spec import Spec
 from agents.state import Feedback, Review
@@ -45,3 +46,11 @@ class Planner(Protocol):
 
     def read(self, evidence: Evidence, plan: Plan, found: Review) -> Reading:
         """Read a stage's results after code has judged them; it changes no verdict."""
+
+
+@runtime_checkable
+class Spends(Protocol):
+    """A planner whose proposals cost something."""
+
+    def allow(self, what: What, limit: float) -> None:
+        """Let it spend more from here on."""

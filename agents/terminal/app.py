@@ -12,10 +12,16 @@ from typing import Annotated
 
 import typer
 
+from agents.offline import offline_wanted, refuse_sockets
 from agents.terminal import (
     data_commands,
     detect_command,
+    egress_command,
+    explain_command,
+    mcp_command,
     model_commands,
+    policy_commands,
+    retrace_commands,
     run_commands,
     runs_commands,
     tokenizer_commands,
@@ -23,8 +29,12 @@ from agents.terminal import (
 )
 from agents.terminal.doctor import doctor
 from agents.terminal.new_folder import is_main_process
+from agents.terminal.options import Offline
 from pipelines.errors import NetloopError
 from pipelines.visible import visible
+
+if offline_wanted():  # also in worker processes, which import this module and run no command
+    refuse_sockets()
 
 app = typer.Typer(
     name="netloop",
@@ -39,13 +49,20 @@ app = typer.Typer(
 app.command()(run_commands.run)
 app.command()(run_commands.chat)
 app.add_typer(runs_commands.app, name="runs")
+runs_commands.app.command()(retrace_commands.replay)
+runs_commands.app.command()(retrace_commands.fork)
+runs_commands.app.command()(retrace_commands.diff)
+app.add_typer(policy_commands.app, name="policy")
 app.add_typer(data_commands.app, name="data")
 app.add_typer(model_commands.train_app, name="train")
 app.add_typer(tokenizer_commands.app, name="tokenizer")
 app.add_typer(tune_commands.tune_app, name="tune")
 app.command()(model_commands.evaluate)
 app.command()(detect_command.detect)
+app.command()(explain_command.explain)
 app.command()(runs_commands.report)
+app.command()(egress_command.egress)
+app.command()(mcp_command.mcp)
 app.command()(data_commands.lab)
 app.command()(doctor)
 
@@ -63,6 +80,7 @@ def options(
     workspace: Annotated[
         Path | None, typer.Option("--workspace", help="Folder for runs; also after the command.")
     ] = None,
+    offline: Offline = False,
     version: Annotated[
         bool,
         typer.Option(

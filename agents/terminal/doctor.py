@@ -16,7 +16,8 @@ ROOMS = ("agents", "tools", "pipelines", "prompts")
 PACKAGES = {
     "langgraph": (1, 2, 12),
     "langgraph-checkpoint-sqlite": (3, 0, 1),
-    "langchain-openai": (1, 0),
+    "langchain-openai": (1, 7),
+    "openai": (3,),
     "torch": (2, 11),
     "transformers": (5, 17),
     "peft": (0, 21, 2),
@@ -31,12 +32,21 @@ Finding = tuple[bool, str, str]
 def doctor(workspace: Workspace = DEFAULT_WORKSPACE) -> None:
     """Check the installation and the machine.
 
-    Versions, shadowed names, the workspace, cores, memory and GPU.
+    Versions, shadowed names, the workspace, cores, memory and GPU; the language model's server,
+    if one is configured: it is asked a few questions that hold nothing of yours.
 
     Example: netloop doctor
     """
     good = True
-    for check in (_python, _packages, _shadows, lambda: _workspace(workspace), _machine, _model):
+    checks = (
+        _python,
+        _packages,
+        _shadows,
+        lambda: _workspace(workspace),
+        _machine,
+        lambda: _model(workspace),
+    )
+    for check in checks:
         for fine, what, mend in check():
             good = good and fine
             sys.stdout.write(f"{'ok   ' if fine else 'FAULT'} {what}\n")
@@ -103,7 +113,8 @@ def _machine() -> Iterator[Finding]:
     yield True, f"{len(os.sched_getaffinity(0))} cores, {memory:,} MB, {gpu}", ""
 
 
-def _model() -> Iterator[Finding]:
-    """Which planner would run. The key itself is never read here."""
-    key = "set" if os.environ.get("OPENAI_API_KEY") else "not set"
-    yield True, f"planner: rules, no language model (OPENAI_API_KEY is {key})", ""
+def _model(workspace: Path) -> Iterator[Finding]:
+    """Which planner would run; a language model that is configured is tried, and remembered."""
+    from agents.llm.findings import findings
+
+    yield from findings(workspace)

@@ -50,7 +50,7 @@ def read_egress(path: Path) -> list[dict[str, Any]]:
             record = json.loads(line)
             body_of(record)
             _heading(record)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise NetloopError(
                 f"Line {number} of {path} is damaged: what was sent cannot be told for certain.",
                 "Its other lines are JSON, one a request.",
@@ -60,11 +60,17 @@ def read_egress(path: Path) -> list[dict[str, Any]]:
 
 
 def body_of(record: dict[str, Any]) -> bytes:
-    """The bytes of a request's body: of its text, or where they were no text, of their base64."""
-    body = record["body"]
-    return (
-        body.encode() if isinstance(body, str) else base64.b64decode(body["base64"], validate=True)
-    )
+    """The bytes of a request's body: of its text, or where they were no text, of their base64.
+
+    Raises ValueError if they are not as many as were sent.
+    """
+    if "base64" in record:
+        body = base64.b64decode(record["base64"], validate=True)
+    else:
+        body = record["body"].encode()
+    if len(body) != record["bytes"]:
+        raise ValueError("not all that was sent is here")
+    return body
 
 
 def _heading(record: dict[str, Any]) -> str:

@@ -8,12 +8,16 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from agents.checkpoints import STAGES, Plan, Question, Step, step_names
+from agents.checkpoints import DEFAULT_REASON, STAGES, Plan, Question, Step, step_names
+from agents.policy import risk_of
 from agents.terminal.sanitize import safe_text
 from agents.terminal.tables import say, title
+from pipelines.errors import InputError
 from pipelines.store.files import canonical_json
+from pipelines.words import counted
+from tools.calls import check_params
 from tools.registry import TOOLS
-from tools.spec import Estimate, Risk
+from tools.spec import Estimate, Risk, ToolSpec
 
 # Below this width a parameter's reason stands under its value, not beside it.
 NARROW = 60
@@ -40,7 +44,9 @@ def render_plan(plan: Plan, console: Console) -> None:
         say(console, f"The audit stopped the version before: {plan.gate}", "red")
     elif plan.failure:
         say(console, f"The version before failed: {plan.failure}", "red")
-    _print_changes(plan, console)
+    for note in plan.notes:
+        say(console, note, "yellow")
+    print_changes(plan, console)
     for name, step in zip(step_names(plan.steps), plan.steps, strict=True):
         _print_step(name, step, console)
     if plan.questions:
@@ -53,7 +59,7 @@ def render_plan(plan: Plan, console: Console) -> None:
 
 def highest_risk(plan: Plan) -> Risk:
     """The gravest risk among the steps of a plan; ``read`` if it has none."""
-    return max((step.risk for step in plan.steps), key=RISKS.index, default="read")
+    return max((risk_of(step) for step in plan.steps), key=RISKS.index, default="read")
 
 
 def shown(value: Any) -> str:
@@ -67,15 +73,22 @@ def shown(value: Any) -> str:
     return value if isinstance(value, str) else canonical_json(value)
 
 
-def _print_changes(plan: Plan, console: Console) -> None:
-    if plan.version == 1:
-        return
-    title(console, f"Changed since version {plan.version - 1}")
-    for line in plan.changes:
+def print_changes(plan: Plan, console: Console) -> None:
+    """What differs from the version before, and from what the rules would propose."""
+    if plan.version > 1:
+        title(console, f"Changed since version {plan.version - 1}")
+        _print_lines(plan.changes, console)
+        if not plan.changes:
+            say(console, "nothing that would run", indent=2)
+    if plan.against_default:
+        title(console, "Other than the rules would propose")
+        _print_lines(plan.against_default, console)
+
+
+def _print_lines(changes: list[str], console: Console) -> None:
+    for line in changes:
         broken = line.replace('","', '", "')  # a list can wrap between its values
         say(console, broken, _CHANGE_STYLES.get(line[:1], ""), indent=2)
-    if not plan.changes:
-        say(console, "nothing that would run", indent=2)
 
 
 def _print_step(name: str, step: Step, console: Console) -> None:
@@ -84,30 +97,59 @@ def _print_step(name: str, step: Step, console: Console) -> None:
     console.print(
         Text.assemble(safe_text(name, "bold cyan"), "  ", Text(tool.summary if tool else "", "dim"))
     )
-    console.print(_parameters(step, narrow=console.width < NARROW))
-    words, style = RISK_WORDS[step.risk]
+    _print_parameters(step, console)
+    if defaults := _defaults(step):
+        say(console, f"by default: {defaults}", "dim", indent=2)
+    if tool is not None and (moved := _moved(tool, step)):
+        say(console, moved, "dim", indent=2)
+    words, style = RISK_WORDS[risk_of(step)]
     price = Text.assemble(_price(step.estimate), "; ", (words, style))
     console.print(Padding(price, (0, 0, 0, 2)))
 
 
-def _parameters(step: Step, narrow: bool) -> Table:
+def _moved(tool: ToolSpec[Any], step: Step) -> str:
+    """``reads 50 files; leaves rows``: files outside and artefacts, optional ones left out."""
+    reads = [_called(name) for name in tool.needs if not name.endswith("?")]
+    try:
+        outside = len(tool.reads(check_params(tool, step.params)))
+    except InputError:  # a source that has gone: running the step will say so
+        outside = 0
+    reads = [*([counted(outside, "file")] if outside else []), *reads]
+    chosen = [name for name in tool.makes if name == step.params.get("name")]
+    leaves = [_called(name) for name in chosen or tool.makes]
+    sides = [("reads", reads), ("leaves", leaves)]
+    return "; ".join(f"{verb} {', '.join(names)}" for verb, names in sides if names)
+
+
+def _called(name: str) -> str:
+    """An artefact's name in words: ``model/`` stands for all models."""
+    return f"{name.removesuffix('/')}s" if name.endswith("/") else name
+
+
+def _print_parameters(step: Step, console: Console) -> None:
     """Each parameter with its value and its reason: side by side, or on a narrow screen below."""
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(overflow="fold", max_width=14 if narrow else 26)
+    grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    grid.add_column(overflow="fold", max_width=26)
     grid.add_column(overflow="fold", ratio=2)
-    if not narrow:
-        grid.add_column(overflow="fold", ratio=3)
-    grid.expand = True
+    grid.add_column(overflow="fold", ratio=3)
     for name, value in step.params.items():
-        cells = [safe_text(f"  {name}"), safe_text(shown(value), "bold", limit=600)]
-        reason = safe_text(step.reasons.get(name, ""), "dim", limit=600)
-        if not narrow:
-            grid.add_row(*cells, reason)
+        reason = step.reasons.get(name, "")
+        if reason == DEFAULT_REASON:
             continue
-        grid.add_row(*cells)
-        if reason:
-            grid.add_row("", reason)
-    return grid
+        if console.width < NARROW:
+            say(console, f"{name}  {shown(value)}", "bold", indent=2)
+            say(console, reason, "dim", indent=4)
+            continue
+        cells = [safe_text(f"  {name}"), safe_text(shown(value), "bold", limit=600)]
+        grid.add_row(*cells, safe_text(reason, "dim", limit=600))
+    if grid.rows:
+        console.print(grid)
+
+
+def _defaults(step: Step) -> str:
+    """What nobody has chosen, on one line: it is part of what is approved too."""
+    names = [name for name in step.params if step.reasons.get(name) == DEFAULT_REASON]
+    return ", ".join(f"{name} {shown(step.params[name])}" for name in names)
 
 
 def _print_question(question: Question, console: Console) -> None:
@@ -122,16 +164,27 @@ def _print_price(plan: Plan, console: Console) -> None:
         return
     memory = max(step.estimate.memory_mb for step in plan.steps)
     words, style = RISK_WORDS[highest_risk(plan)]
-    total = f"In all {duration(plan.minutes())}, up to {memory:,} MB; "
+    asked = "".join(f", {part}" for part in _asked([step.estimate for step in plan.steps]))
+    total = f"In all {duration(plan.minutes())}, up to {memory:,} MB{asked}; "
     console.print(Text.assemble((total, "bold"), (words, style)))
 
 
 def _price(estimate: Estimate) -> str:
-    """``7,129 rows, about 4 min, 900 MB (measured here)``"""
-    rows = [] if estimate.rows is None else [f"{estimate.rows:,} rows"]
-    basis = "measured here" if estimate.measured else "a first guess"
-    price = [*rows, duration(estimate.minutes), f"{estimate.memory_mb:,} MB"]
+    """``7,129 rows, about 4 min, 900 MB (measured last time)``"""
+    rows = [] if estimate.rows is None else [counted(estimate.rows, "row")]
+    basis = "measured last time" if estimate.measured else "a first guess"
+    price = [*rows, duration(estimate.minutes), f"{estimate.memory_mb:,} MB", *_asked([estimate])]
     return f"{', '.join(price)} ({basis})"
+
+
+def _asked(estimates: list[Estimate]) -> list[str]:
+    """What a language model's server would be asked for: ``12 LLM calls, 9,000 tokens, $0.02``."""
+    calls = sum(estimate.llm_calls for estimate in estimates)
+    tokens = sum(estimate.tokens for estimate in estimates)
+    money = sum(estimate.money for estimate in estimates)
+    words = [counted(calls, "LLM call")] if calls else []
+    words += [counted(tokens, "token")] if tokens else []
+    return [*words, f"${money:,.4f}"] if money else words
 
 
 def duration(minutes: float) -> str:

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agents.terminal.options import DEFAULT_WORKSPACE, Json, Workspace
+from agents.terminal.options import DEFAULT_WORKSPACE, Json, Offline, Workspace
 from pipelines.errors import InputError, NetloopError
-from pipelines.visible import visible
 
 if TYPE_CHECKING:
     from agents.spec import Spec
-    from agents.terminal.session import Prompt
 
 Approve = Annotated[
-    str, typer.Option("--approve", help="ask (a person), auto (yes to all), or a policy file.")
+    str,
+    typer.Option("--approve", help="ask (a person), auto (yes), or a policy file."),
 ]
 
 
@@ -26,6 +25,7 @@ def run(
     ] = None,
     approve: Approve = "ask",
     as_json: Json = False,
+    offline: Offline = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Walk the life cycle that a spec describes.
@@ -39,32 +39,40 @@ def run(
 
 def chat(
     goal: Annotated[str | None, typer.Argument(help="What to detect, in a sentence.")] = None,
+    offline: Offline = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Talk a life cycle through, one plan at a time.
 
+    Without a goal, a run that waits is offered to go on with.
+
     Example: netloop chat "Tell the applications in these captures apart"
     """
-    from agents.spec import parse_spec
-    from agents.terminal.session import at_terminal, terminal_prompt
+    from rich.console import Console
+
+    from agents.spec import Spec
+    from agents.terminal.session import at_terminal, walk
 
     if not at_terminal():
         raise InputError(
             "netloop chat needs a terminal to talk at.",
             "Without one: netloop run SPEC.yaml --approve auto",
         )
-    prompt = terminal_prompt()
+    from agents.terminal.chat_prompt import TerminalPrompt
+    from agents.terminal.chat_start import Opening
+
+    console = Console(stderr=True, markup=False, highlight=False)
     try:
-        goal = goal or _ask(prompt, "What do you want to detect?")
-        data = _ask_data(prompt)
+        begun = Opening(workspace, console, TerminalPrompt(workspace)).begin(goal)
     except (EOFError, KeyboardInterrupt):
         sys.stderr.write("Nothing was started.\n")
         raise typer.Exit(130) from None
-    spec = parse_spec({"goal": goal, "data": data}, "your answers")
-    raise typer.Exit(start(spec, workspace, "ask", as_json=False))
+    if isinstance(begun, Spec):
+        raise typer.Exit(start(begun, workspace, "ask", as_json=False, talk=True))
+    raise typer.Exit(walk(begun, workspace, "ask", as_json=False, talk=True))
 
 
-def start(spec: "Spec", workspace: Path, approve: str, as_json: bool) -> int:
+def start(spec: "Spec", workspace: Path, approve: str, as_json: bool, talk: bool = False) -> int:
     """Begin a new run; what cannot work is refused before anything is made."""
     from agents.life_cycle import create_run
     from agents.policy import load_policy
@@ -80,45 +88,9 @@ def start(spec: "Spec", workspace: Path, approve: str, as_json: bool) -> int:
     record = create_run(workspace, spec, approve)
     sys.stderr.write(f"Run {record.id} in {record.path.parent}\n")
     try:
-        return walk(record, workspace, approve, as_json)
+        return walk(record, workspace, approve, as_json, talk=talk)
     except NetloopError as error:
         if "netloop runs" not in error.mend:
             hint = f"What was done is kept. Go on with: netloop runs resume {record.id}"
             error.mend = f"{error.mend} {hint}".strip()
         raise
-
-
-def _ask_data(prompt: "Prompt") -> dict[str, str]:
-    """Ask for a source and where its class comes from, until both fit each other."""
-    from pipelines.datasets.sources import describe_source, find_source
-
-    while True:
-        typed = _ask(prompt, "Where are the labelled captures (a folder) or the table (a CSV)?")
-        source = str(Path(typed).expanduser())
-        try:
-            find_source(Path(source))
-        except InputError as error:
-            sys.stderr.write(f"{visible(str(error), 1000)}\n")
-            continue
-        try:
-            proposed = describe_source(Path(source)).label
-        except InputError as error:
-            sys.stderr.write(f"{visible(str(error), 1000)}\n")
-            proposed = ""
-        label = prompt(
-            "Where does the class come from: file, folder, a column, a labels.csv?"
-            f" [{visible(proposed)}]\n> "
-        ).strip()
-        try:
-            return {
-                "source": source,
-                "label": describe_source(Path(source), label or proposed).label,
-            }
-        except InputError as error:
-            sys.stderr.write(f"{visible(str(error), 1000)}\n")
-
-
-def _ask(prompt: "Prompt", text: str) -> str:
-    while not (answer := prompt(f"{text}\n> ").strip()):
-        pass
-    return answer

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agents.terminal.options import DEFAULT_WORKSPACE, Json, Workspace
+from agents.terminal.options import DEFAULT_WORKSPACE, Json, Offline, Workspace
 from pipelines.errors import InputError, NetloopError
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def resume(
         typer.Option("--budget", help="Allow more, for example minutes=60."),
     ] = None,
     as_json: Json = False,
+    offline: Offline = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Go on with a run that paused, failed, was killed or used its budget up.
@@ -232,6 +233,7 @@ def _decide(run: str, workspace: Path, as_json: bool, **parts: Any) -> None:
 
 def _allow_more(folder: "RunFolder", workspace: Path, changes: list[str]) -> None:
     """Set limits of the run's budget, each given as what=limit."""
+    from agents.budget import WORDS
     from agents.edits import read_value
     from agents.life_cycle import opened
 
@@ -242,7 +244,11 @@ def _allow_more(folder: "RunFolder", workspace: Path, changes: list[str]) -> Non
             what, equals, limit = change.partition("=")
             if not equals:
                 raise InputError(f"--budget {change!r} is not what=limit.", "Example: minutes=60")
-            life_cycle.raise_budget(what.strip(), read_value(limit))
+            if what not in WORDS:
+                raise InputError(
+                    f"No budget is called {what!r}.", f"There are: {', '.join(WORDS)}."
+                )
+            life_cycle.raise_budget(what, read_value(limit))
 
 
 def _after(approve: str) -> str:

@@ -6,39 +6,69 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from agents.budget import BudgetSpent
 from agents.checkpoints import Decision, Plan
 from agents.life_cycle import EXIT_CODES, LifeCycle, opened
 from agents.output import RunOutput, run_output
-from agents.policy import approve_all, load_policy
-from agents.state import versions_of
-from agents.terminal.approve import ask_decision
+from agents.planners.choose import planner_of
+from agents.policy import approve_all, load_policy, remembered
 from agents.terminal.progress import RichProgress
 from agents.terminal.render import render_output, render_paused
+from agents.terminal.tables import say
 from agents.workbench import Drained
 from pipelines.errors import NetloopError
 from pipelines.store.run import RunFolder
 
-Prompt = Callable[[str], str]
+if TYPE_CHECKING:
+    from agents.terminal.chat_person import Person
+
 Decide = Callable[[Plan], Decision | None]
 
 
 def walk(
-    run: RunFolder, workspace: Path, approve: str, as_json: bool, first: Decide | None = None
+    run: RunFolder,
+    workspace: Path,
+    approve: str,
+    as_json: bool,
+    first: Decide | None = None,
+    talk: bool = False,
 ) -> int:
     """Take a run as far as decisions allow; print what it found; return the exit code.
 
     ``approve`` is ask, auto or the path of a policy; ``first`` answers the plan that waits now,
-    and then ``approve`` holds.
+    and then ``approve`` holds. ``talk`` goes on talking when the run is over. Where the person goes
+    back to an earlier plan, that is a new run, which is walked in this one's place.
     """
     console = Console(stderr=True, markup=False, highlight=False)
-    with RichProgress(console) as progress, opened(run, workspace, progress) as life_cycle:
-        decide = chooser(approve, life_cycle, console, progress)
+    if not at_terminal() or approve in ("auto", "nobody"):
+        return _walk(run, workspace, approve, as_json, first, console)
+    from agents.terminal.chat_person import Undone
+
+    while True:
+        try:
+            return _walk(run, workspace, approve, as_json, first, console, talk)
+        except Undone as undone:
+            run, first = _forked(run, workspace, undone, console), None
+
+
+def _walk(
+    run: RunFolder,
+    workspace: Path,
+    approve: str,
+    as_json: bool,
+    first: Decide | None,
+    console: Console,
+    talk: bool = False,
+) -> int:
+    planner = planner_of(run, workspace)
+    with RichProgress(console) as progress, opened(run, workspace, progress, planner) as life_cycle:
+        person = _person(life_cycle, approve, console, progress)
+        decide = chooser(approve, life_cycle, person, console)
         if first is not None:
             if life_cycle.pending() is None:  # it would answer a later plan, which nobody has seen
                 raise NetloopError(
@@ -46,40 +76,73 @@ def walk(
                     f"See: netloop runs show {run.id}. Go on: netloop runs resume {run.id}",
                 )
             decide = _once(first, decide)
-        error: NetloopError | None = None
-        try:
-            with _draining(life_cycle.bench.stop, console):
-                life_cycle.advance(decide)
-        except NetloopError as problem:
-            error = problem
-        except KeyboardInterrupt:
-            error = Drained(
-                f"Run {run.id} was interrupted in the middle of a step.",
-                f"Go on: netloop runs resume {run.id}",
-            )
+        error = _advanced(life_cycle, decide, person, console)
         output = run_output(run, life_cycle.state(), life_cycle.pending())
-    if error is not None and not as_json:
-        output = output.model_copy(update={"error": None})  # said once, where every error is
-    seen = approve == "ask" and at_terminal()  # whoever quits has the plan on the screen
-    show(output, workspace, console, as_json, with_plan=not seen)
-    if error is not None:
-        raise error
+        if error is not None and not as_json:
+            output = output.model_copy(update={"error": None})  # said once, where every error is
+        with progress.pause():  # whoever quits has the plan on the screen
+            show(output, workspace, console, as_json, with_plan=person is None or approve != "ask")
+        if error is not None:
+            raise error
+        if talk and person is not None and output.pending is None:
+            from agents.terminal.chat_after import talk_on
+
+            talk_on(person)
     return EXIT_CODES[output.status]
 
 
+def _advanced(
+    life_cycle: LifeCycle, decide: Decide, person: "Person | None", console: Console
+) -> NetloopError | None:
+    """Let the run go on as far as it can; what stopped it, if that is no plan and no end."""
+    while True:
+        try:
+            with _draining(life_cycle.bench.stop, console):
+                life_cycle.advance(decide)
+        except BudgetSpent as spent:
+            if person is None or not person.more(spent):
+                return spent
+        except NetloopError as problem:
+            return problem
+        except KeyboardInterrupt:
+            return Drained(
+                f"Run {life_cycle.run.id} was interrupted in the middle of a step.",
+                f"Go on: netloop runs resume {life_cycle.run.id}",
+            )
+        else:
+            return None
+
+
 def chooser(
-    approve: str, life_cycle: LifeCycle, console: Console, progress: RichProgress
+    approve: str, life_cycle: LifeCycle, person: "Person | None", console: Console
 ) -> Decide:
-    """Who answers plans: everything is approved, a policy, a person at this terminal, or nobody."""
+    """Who answers plans: everything is approved, a policy, a person at this terminal, or nobody.
+
+    Rules that the workspace remembers answer before the person does, and before the run pauses.
+    """
     if approve == "auto":
         return approve_all
     if approve == "nobody":
         return _nobody
-    person = _person(life_cycle, console, progress) if at_terminal() else _nobody
+    asked = _nobody if person is None else person.decide
     if approve == "ask":
-        return person
+        return _by_habit(life_cycle.run.workspace, asked, person is not None, console)
     policy = load_policy(Path(approve))
-    return lambda plan: policy.decide(plan) or person(plan)
+    return lambda plan: policy.decide(plan) or asked(plan)
+
+
+def _by_habit(workspace: Path, asked: Decide, at_screen: bool, console: Console) -> Decide:
+    """Remembered rules first. Where a person sits, a refusal is shown to them and ends nothing."""
+
+    def decide(plan: Plan) -> Decision | None:
+        policy = remembered(workspace)
+        decision = policy.decide(plan) if policy else None
+        if decision is None or (at_screen and decision.action != "approve"):
+            return asked(plan)
+        say(console, f"{plan.stage}, version {plan.version}: {decision.action}. {decision.note}")
+        return decision
+
+    return decide
 
 
 def at_terminal() -> bool:
@@ -87,49 +150,32 @@ def at_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def terminal_prompt() -> Prompt:
-    """A line editor with history; Ctrl-D raises EOFError, Ctrl-C KeyboardInterrupt."""
-    from prompt_toolkit import PromptSession
-    from prompt_toolkit.output import create_output
-    from prompt_toolkit.output.vt100 import Vt100_Output
-
-    # the real stderr: while a bar is alive rich puts a proxy in its place that does not flush
-    output = create_output(stdout=sys.__stderr__)
-    if isinstance(output, Vt100_Output):
-        # One line needs no cursor position, and a slow terminal's answer would land in the reply.
-        output.enable_cpr = False
-    session: PromptSession[str] = PromptSession(output=output)
-    return session.prompt
-
-
 def _nobody(plan: Plan) -> None:
     return None
 
 
-def _person(life_cycle: LifeCycle, console: Console, progress: RichProgress) -> Decide:
-    prompt = terminal_prompt()
-    on_screen = ""
+def _person(
+    life_cycle: LifeCycle, approve: str, console: Console, progress: RichProgress
+) -> "Person | None":
+    if approve in ("auto", "nobody") or not at_terminal():
+        return None
+    from agents.terminal.chat_person import Person
+    from agents.terminal.chat_prompt import TerminalPrompt
 
-    def decide(plan: Plan) -> Decision | None:
-        nonlocal on_screen
-        asked_again = on_screen == plan.digest()
-        on_screen = plan.digest()
-        answer = versions_of(life_cycle.state(), plan.stage)[-1].answer if asked_again else ""
-        look = partial(_show_rows, life_cycle, console) if plan.stage == "cleaning" else None
-        with progress.pause():
-            return ask_decision(
-                plan, console, prompt, partial(life_cycle.check, plan), answer, look
-            )
-
-    return decide
+    return Person(life_cycle, console, progress, TerminalPrompt(life_cycle.run.workspace))
 
 
-def _show_rows(life_cycle: LifeCycle, console: Console) -> None:
-    """Rows that each filter would move: for a person's eyes, never a planner's evidence."""
-    from agents.stages.cleaning import filters_with_examples
-    from agents.terminal.data_clean import render_proposals
+def _forked(run: RunFolder, workspace: Path, undone: Any, console: Console) -> RunFolder:
+    """A new run that waits at an earlier plan of this one."""
+    from agents.retrace import fork
 
-    render_proposals(filters_with_examples(life_cycle.bench, life_cycle.state()), console)
+    with RichProgress(console) as progress:
+        new = fork(run, workspace, undone.stage, undone.version, progress, planner_of=planner_of)
+    if wishes := run.read().get("wishes"):
+        new.update(wishes=wishes)
+    words = f"Back at {undone.stage}, version {undone.version}, in the new run {new.id}; "
+    say(console, f"{words}{run.id} stays as it is.", "cyan")
+    return new
 
 
 def _once(first: Decide, then: Decide) -> Decide:

@@ -51,13 +51,16 @@ MODELS = """
     best_baseline ci false_positive_rate recall f1 support fpr_at_recall difference delta right
     rows_per_second rows_per_draw draws mean std min max train_rows test_rows falls fall forged
     moved unknown_below try whole steps tokens_per_row train_tokens_per_second
-    score_tokens_per_second memory_mb minutes device
+    score_tokens_per_second memory_mb minutes validation_loss best_epoch stopped_early parameters
 """
 # What code computed: allowed from ``stats`` on.
 RESULTS: dict[str, Reading] = {
     **_read("ours", f"{ROWS} {FILTERS} {AUDITS} {MODELS}"),
     **_read("word", "filters filters.name not_tried models models.name leaks leaks.name groups"),
-    **_read("word", "sizes seconds clean_rows.moved facts.validation study_few_labels.validation"),
+    **_read(
+        "word",
+        "sizes seconds device learning clean_rows.moved facts.validation study_few_labels.validation",
+    ),
     **_read("word", "train_baselines.validation train_cnn.validation train_traffic_lm.validation"),
     **_read("class", "facts.train classes_lost per_class duplicates.label replays.label"),
     **_read("column", "field fields fields.name falls.name"),

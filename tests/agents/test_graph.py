@@ -351,8 +351,8 @@ def test_a_run_that_may_spend_more_goes_on_where_it_stopped(start: Callable[...,
 def test_minutes_on_a_gpu_have_a_budget_of_their_own(start: Callable[..., Any]) -> None:
     with start(budget={"gpu_minutes": 1}) as life_cycle:
         bench = life_cycle.bench
-        on_cpu = ToolResult(numbers={"device": "cpu"}, seconds=3600)
-        on_gpu = ToolResult(numbers={"device": "cuda:0"}, seconds=59)
+        on_cpu = ToolResult(numbers={"device": {"cnn": "cpu"}}, seconds=3600)
+        on_gpu = ToolResult(numbers={"device": {"cnn": "cuda:0"}}, seconds=59)
         bench.check_minutes({"results": {"design/1/0 a": on_cpu, "design/1/1 b": on_gpu}})
         more = on_gpu.model_copy(update={"seconds": 1.5})
         with pytest.raises(BudgetSpent, match="1 minutes on a GPU"):

@@ -1,6 +1,7 @@
 """A model behind a server on loopback, and the run folder that it writes to."""
 
 import json
+import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -60,10 +61,16 @@ class Desk:
         return self.llm(**settings).ask(City, messages, place)
 
     def fails(self, **settings: Any) -> LlmFailure:
-        """The failure that ``ask`` ends with."""
+        """The failure that ``ask`` ends with; nothing of it shows the key."""
         with pytest.raises(LlmFailure) as failed:
             self.ask(**settings)
+        assert CANARY not in all_that_is_told(failed.value)
         return failed.value
+
+    def check_files(self) -> None:
+        """The key is in no file of the workspace."""
+        for path in self.run.parents[1].rglob("*"):
+            assert path.is_dir() or CANARY not in path.read_text(), path
 
     @property
     def log(self) -> AnswerLog:
@@ -84,6 +91,16 @@ class Desk:
     def egress(self) -> list[dict[str, Any]]:
         """The lines of egress.jsonl."""
         return [json.loads(line) for line in (self.run / "egress.jsonl").read_text().splitlines()]
+
+
+def all_that_is_told(error: BaseException) -> str:
+    """Every text in which an error may reach a person, those of the errors behind it included."""
+    told = ["".join(traceback.format_exception(error))]
+    behind: BaseException | None = error
+    while behind is not None:
+        told += [str(behind), repr(behind), repr(vars(behind))]
+        behind = behind.__cause__ or behind.__context__
+    return "\n".join(told)
 
 
 OpenDesk = Callable[..., AbstractContextManager[Desk]]

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,13 @@ import pytest
 from openai_double import MODES, openai_double
 from planner_double import PlannerDouble, kind_of
 
-from agents.life_cycle import LifeCycle, create_run, opened
+from agents.checkpoints import STAGES, Decision, Plan
+from agents.life_cycle import create_run, opened
 from agents.planners.choose import planner_of
 from agents.policy import approve_all
 from agents.spec import Spec
+from agents.state import State
 from agents.take_over import take_over_calls
-from agents.terminal.render import render_output  # noqa: F401  (the terminal's own imports work)
 from pipelines.store.events import read_events
 from pipelines.store.run import RunFolder
 
@@ -27,6 +28,8 @@ GOOD = {
     "prose_around", "parts", "no_role", "text_instead_of_call", "arguments_as_object",
     "no_content_type",
 }  # fmt: skip
+# Failures of one way of asking, or of streaming: another way gets an answer all the same.
+USED_ALL_THE_SAME = {"grammar_500", "huge_stream", "stream_cut", "packed", "a_list", "half_json"}
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +42,13 @@ def captures(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def spec_of(captures: Path, **parts: Any) -> Spec:
+def spec_of(captures: Path) -> Spec:
     content = {
         "goal": "Tell the malware in these captures from ordinary applications",
         "data": {"source": str(captures), "label": "file"},
         "design": {"candidates": ["majority", "lookup", "random_forest"]},
     }
-    return Spec.model_validate({**content, **parts})
+    return Spec.model_validate(content)
 
 
 @pytest.fixture(scope="module")
@@ -62,19 +65,22 @@ def by_rules(captures: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFol
 def walk(
     captures: Path, by_rules: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Any:
-    """Walk a new run with a model behind ``server``; returns the run and how it ended."""
+    """Walk a new run with a model behind ``server``: the run, its state, how it ended."""
 
-    def begin(server: Any, **parts: Any) -> tuple[RunFolder, LifeCycle, str]:
+    def begin(
+        server: Any, decide: Callable[[Plan], Decision | None] = approve_all
+    ) -> tuple[RunFolder, State, str]:
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
         monkeypatch.setenv("NETLOOP_MODEL", "m")
         (tmp_path / "llm.yaml").write_text("timeout_seconds: 0.3\n")
         monkeypatch.setattr("agents.llm.course.FIRST_WAIT", 0.01)
         monkeypatch.setattr("agents.llm.course.LONGEST_WAIT", 0.1)
-        run = create_run(tmp_path, spec_of(captures, **parts), "auto")
+        run = create_run(tmp_path, spec_of(captures), "auto")
         take_over_calls(by_rules, run)
         with opened(run, tmp_path, planner=planner_of(run, tmp_path)) as life_cycle:
-            return run, life_cycle, life_cycle.advance(approve_all)
+            status = life_cycle.advance(decide)
+            return run, life_cycle.state(), status
 
     return begin
 
@@ -91,15 +97,15 @@ def test_a_well_behaved_model(walk: Any) -> None:
         operation={"why": "It leads by far."},
     )
     with openai_double(double, key=KEY) as server:
-        run, life_cycle, status = walk(server)
+        run, state, status = walk(server)
     assert status == "done"
     plans = list(proposed(run))
     assert {plan["planner"] for plan in plans} == {"the language model m"}
     assert [plan["stage"] for plan in plans] == [
         "requirements", "cleaning", "augmentation", "design", "operation",
     ]  # fmt: skip
-    assert life_cycle.state()["numbers"]["record_requirements"]["task"] == "MTD"
-    tested = life_cycle.state()["numbers"]["evaluate_models"]
+    assert state["numbers"]["record_requirements"]["task"] == "MTD"
+    tested = state["numbers"]["evaluate_models"]
     forest = next(row for row in tested["models"] if row["name"] == "random_forest")
     assert forest["macro_f1"] > 0.8
     assert len(server.requests) == 7, "five plans and two readings: what a run costs"
@@ -108,20 +114,23 @@ def test_a_well_behaved_model(walk: Any) -> None:
     assert "192.168" not in sent and "1.1." not in sent
 
 
-@pytest.mark.parametrize("mode", sorted(MODES))
-def test_a_model_that_fails_in_one_way_ends_in_a_finished_run(
+@pytest.mark.parametrize("mode", sorted(MODES.keys() - GOOD))
+def test_a_model_that_fails_in_one_way_leaves_a_run_that_goes_on(
     mode: str, walk: Any, by_rules: RunFolder
 ) -> None:
+    """Up to the plan that would read the test side, which waits for a person."""
     with openai_double(PlannerDouble(), default=mode) as server:
-        run, _, status = walk(server)
-    assert status == "done"
+        run, _, status = walk(server, before_the_test)
+    assert status == "paused"
     plans = list(proposed(run))
-    usable = mode in GOOD or plans[0]["planner"] != "rules"
-    assert len(server.requests) <= 5 * 8, "whatever happens, nobody asks for ever"
-    if not usable:
-        _the_rules_planned(plans)
-        steps = [plan["steps"] for plan in plans]
-        assert _calls(steps) == _calls([plan["steps"] for plan in proposed(by_rules)])
+    assert [plan["stage"] for plan in plans] == [*STAGES]
+    assert len(server.requests) <= 6 * 8, "whatever happens, nobody asks for ever"
+    for plan, by_rule in zip(plans, proposed(by_rules), strict=True):
+        if plan["planner"] == "rules":
+            assert len(plan["notes"]) == 1, "the person is told each time"
+            assert _calls(plan) == _calls(by_rule)
+    if mode not in USED_ALL_THE_SAME:
+        assert {plan["planner"] for plan in plans} == {"rules"}
     for path in run.workspace.rglob("*"):
         assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
 
@@ -167,5 +176,9 @@ def _the_rules_planned(plans: list[dict[str, Any]]) -> None:
     assert all(len(plan["notes"]) == 1 for plan in plans), "the person is told each time"
 
 
-def _calls(plans: list[list[dict[str, Any]]]) -> str:
-    return json.dumps([[[step["tool"], step["params"]] for step in steps] for steps in plans])
+def _calls(plan: dict[str, Any]) -> str:
+    return json.dumps([[step["tool"], step["params"]] for step in plan["steps"]])
+
+
+def before_the_test(plan: Plan) -> Decision | None:
+    return None if plan.stage == "operation" else approve_all(plan)

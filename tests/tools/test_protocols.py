@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.lab.lab import make_lab
 from pipelines.protocols.columns import COLUMNS
 from pipelines.store.artifacts import ArtifactStore
 from pipelines.store.rows import read_rows
@@ -15,20 +14,13 @@ from tools.spec import ToolContext
 NAMES = {column.name for column in COLUMNS}
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("lab") / "captures"
-    make_lab(folder, size="tiny", seed=0)
-    return folder
-
-
 @pytest.mark.parametrize("granularity", ["flow", "packet"])
 @pytest.mark.parametrize("protocols", [False, True])
 def test_rows_tell_what_protocols_say_when_asked(
-    lab: Path, tmp_path: Path, granularity: str, protocols: bool
+    tiny_lab: Path, tmp_path: Path, granularity: str, protocols: bool
 ) -> None:
     tool = find_tool("import_rows")
-    asked = {"source": str(lab), "label": "folder", "granularity": granularity}
+    asked = {"source": str(tiny_lab), "label": "folder", "granularity": granularity}
     context = ToolContext(ArtifactStore(tmp_path / "artifacts"))
     result = tool.run(check_params(tool, {**asked, "protocols": protocols}), context)
     rows = read_rows(context.store.path(result.artifacts["rows"]))

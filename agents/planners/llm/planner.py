@@ -12,7 +12,9 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel
 
+from agents.budget import What
 from agents.checkpoints import Plan, Stage, plan_changes
+from agents.conversation.intent import Intent
 from agents.llm.failures import Fault, LlmFailure
 from agents.planners.base import Evidence, Reading
 from agents.planners.llm import augmentation, cleaning, design, operation, requirements
@@ -58,6 +60,9 @@ class Model(Protocol):
 
     def ask(self, schema: type[T], messages: Messages, place: str, check: Callable[[T], None]) -> T:
         """An object of ``schema`` that passes ``check``. Raises LlmFailure or BudgetSpent."""
+
+    def allow(self, what: What, limit: float) -> None:
+        """Let it spend more from here on."""
 
     def say(self, messages: Messages, place: str, on_piece: OnPiece | None = None) -> str:
         """Prose. Raises LlmFailure or BudgetSpent."""
@@ -128,6 +133,22 @@ class LLMPlanner:
         except LlmFailure as failure:
             return Reading(words=[_fell_back(failure)])
         return _reading(said, evidence.stage, names)
+
+    def understand(self, text: str, shape: str) -> Intent:
+        """What a person wants who says ``text`` about a plan of that shape; unclear if it fails.
+
+        A model's reading starts and permits nothing: whoever asks passes over such kinds.
+        """
+        messages = load_prompt("intent").messages(plan=shape, question=text)
+        place = f"chat/{hashlib.sha256(f'{shape} {text}'.encode()).hexdigest()[:12]}"
+        try:
+            return self._ask(Intent, messages, place, lambda said: said)
+        except LlmFailure:
+            return Intent(kind="unclear", words=text)
+
+    def allow(self, what: What, limit: float) -> None:
+        """Let the model spend more from here on."""
+        self._model.allow(what, limit)
 
     def _seen(self, evidence: Evidence, names: Names) -> dict[str, Any]:
         """What the wall lets through, without the tools: a proposal's own schema says what of

@@ -17,6 +17,7 @@ from agents.planners.rules.traffic_lm import (
     without_model,
 )
 from agents.state import Feedback
+from pipelines.models.cnn.architecture import Architecture
 from pipelines.models.registry import BASELINES
 
 DEFAULT_EPOCHS = 30
@@ -136,6 +137,9 @@ def _bigger_cnn(evidence: Evidence, plan: Plan, why: str) -> Plan:
         epochs = min(epochs, evidence.spec.design.epochs)
     changed = without_model(without_tool(plan, "train_baselines"))
     changed = with_params(changed, "train_cnn", channels=(channels * 2, why), epochs=(epochs, why))
+    if given := param(plan, "train_cnn", "architecture"):
+        wide = Architecture.model_validate(given).widened().model_dump(mode="json")
+        changed = with_params(changed, "train_cnn", architecture=(wide, why))
     return summarised(
         changed,
         f"The last trial missed the target on validation: twice the width, up to {epochs} epochs.",

@@ -6,11 +6,11 @@ from typing import Annotated, Literal, Self
 import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
-from torch import nn
 
 from pipelines.datasets.fields import PROTOCOLS, feature_columns, group_of
-from pipelines.models.cnn.network import TableNetwork, TrafficNetwork
-from pipelines.models.cnn.settings import CnnSettings
+from pipelines.errors import InputError
+from pipelines.models.cnn.architecture import Architecture
+from pipelines.models.cnn.cost import InputShape
 from pipelines.represent.features import FeatureEncoder
 from pipelines.represent.scaling import Scaler
 from pipelines.represent.tokens import TrafficTokens
@@ -35,9 +35,9 @@ class TableInputs(BaseModel):
         """What the network reads of ``rows``."""
         return [self.scaler.transform(self.encoder.transform(rows))]
 
-    def network(self, settings: CnnSettings, classes: int) -> nn.Module:
-        """A new network for these inputs."""
-        return TableNetwork(settings, classes, len(self.scaler.mean))
+    def shape(self) -> InputShape:
+        """How many columns each row gives."""
+        return InputShape(columns=len(self.scaler.mean))
 
 
 class TrafficInputs(BaseModel):
@@ -57,32 +57,50 @@ class TrafficInputs(BaseModel):
         said = self.said.arrays(rows) if self.said else []
         return [self.tokens.transform_packets(rows), self.tokens.transform_payload(rows), *said]
 
-    def network(self, settings: CnnSettings, classes: int) -> nn.Module:
-        """A new network for these inputs."""
-        payload = self.tokens.payload_packets * self.tokens.payload_bytes
-        said = len(self.said.scaler.mean) if self.said else 0
-        return TrafficNetwork(settings, classes, self.tokens.packets, payload, said)
+    def shape(self) -> InputShape:
+        """How many packets, bytes and columns of protocols each row gives."""
+        return InputShape(
+            packets=self.tokens.packets,
+            payload=self.tokens.payload_packets * self.tokens.payload_bytes,
+            protocols=self.said.shape().columns if self.said else 0,
+        )
 
 
 CnnInputs = Annotated[TrafficInputs | TableInputs, Field(discriminator="kind")]
 
 
 def fit_inputs(
-    rows: pa.Table, masks: Sequence[str], settings: CnnSettings
+    rows: pa.Table, masks: Sequence[str], architecture: Architecture
 ) -> TrafficInputs | TableInputs:
     """Tokens where the rows are flows or packets, columns where they are records of a table.
 
-    Raises InputError if the masks leave nothing to read.
+    Raises InputError if the masks leave nothing to read, or nothing that the architecture reads.
     """
     if not TrafficTokens.can_read(rows.schema):
         return TableInputs.fit(rows, masks)
     tokens = TrafficTokens.fit(
         rows.schema,
         masks,
-        payload_packets=settings.payload_packets,
-        payload_bytes=settings.payload_bytes,
+        payload_packets=architecture.payload_packets,
+        payload_bytes=architecture.payload_bytes,
     )
-    return TrafficInputs(tokens=tokens, said=_fit_said(rows, masks))
+    inputs = TrafficInputs(tokens=tokens, said=_fit_said(rows, masks))
+    _check_seen(inputs, architecture)
+    return inputs
+
+
+def _check_seen(inputs: TrafficInputs, architecture: Architecture) -> None:
+    """Raises InputError if each sequence that is read says the same of every row."""
+    payload = "payload" in inputs.tokens.seen
+    packets = any(name != "payload" for name in inputs.tokens.seen)
+    if (payload and architecture.payload) or (packets and architecture.packets) or inputs.said:
+        return
+    there, gone = ("payload", "packets") if payload else ("packets", "payload")
+    raise InputError(
+        f"The architecture reads {gone} alone, and of {gone} these rows have nothing or the masks "
+        "hide it.",
+        f"Give architecture.{there} blocks, or take fewer masks.",
+    )
 
 
 def _fit_said(rows: pa.Table, masks: Sequence[str]) -> TableInputs | None:

@@ -15,9 +15,13 @@ from torch import nn
 from pipelines.errors import InputError
 from pipelines.models.base import Epoch, class_numbers, in_batches
 from pipelines.models.card import Card, new_card, read_card, write_card
+from pipelines.models.cnn.architecture import Architecture
 from pipelines.models.cnn.inputs import CnnInputs, TableInputs, TrafficInputs, fit_inputs
+from pipelines.models.cnn.learning import best_epoch
+from pipelines.models.cnn.limits import check_architecture, check_size
+from pipelines.models.cnn.network import build_network
 from pipelines.models.cnn.settings import CnnSettings
-from pipelines.models.cnn.training import best_device, logits, one_thread, seeded, train
+from pipelines.models.cnn.training import Inputs, best_device, logits, one_thread, seeded, train
 from pipelines.progress import Progress
 from pipelines.store.files import write_atomic
 
@@ -27,7 +31,10 @@ BATCH_ROWS = 16384
 
 
 class Cnn:
-    """A 1-D CNN: over packet tokens and payload bytes of captures, over the columns of tables."""
+    """A 1-D CNN: over packet tokens and payload bytes of captures, over the columns of tables.
+
+    The card's settings carry the architecture, whether it was given or is the plain one.
+    """
 
     name: ClassVar[str] = "cnn"
 
@@ -67,26 +74,40 @@ class Cnn:
         validation: tuple[pa.Table, Sequence[str]] | None,
         progress: Progress,
     ) -> None:
-        """Learn from ``rows``; stop early by macro-F1 on ``validation`` where it is given."""
+        """Learn from ``rows``; stop early by macro-F1 on ``validation`` where it is given.
+
+        Raises InputError for what Classifier names, an architecture that does not fit the rows or
+        is too large, and a training that diverges.
+        """
         classes, numbers = class_numbers(labels, rows)
-        settings = self.settings.model_dump()
-        self.card = new_card(self.name, rows, labels, masks=masks, seed=seed, settings=settings)
-        self.inputs = fit_inputs(rows, masks, self.settings)
-        watched = None
-        if validation is not None and validation[0].num_rows:
-            known = {name: number for number, name in enumerate(classes)}
-            truth = np.array([known.get(label, -1) for label in validation[1]])
-            watched = self.inputs.arrays(validation[0]), truth
+        architecture = self.settings.resolved()
+        settings = self.settings.model_copy(update={"architecture": architecture})
+        self.card = new_card(
+            self.name,
+            rows,
+            labels,
+            masks=masks,
+            seed=seed,
+            settings=settings.model_dump(mode="json"),
+        )
+        self.inputs = fit_inputs(rows, masks, architecture)
+        shape = self.inputs.shape()
+        check_architecture(architecture, shape, len(classes))
         with seeded(seed), one_thread():
-            self.network = self.inputs.network(self.settings, len(classes)).to(best_device())
+            self.network = build_network(architecture, shape, len(classes)).to(best_device())
             self.curve = train(
                 self.network,
                 self.inputs.arrays(rows),
                 numbers,
-                validation=watched,
+                validation=self._watched(validation),
                 settings=self.settings,
                 progress=progress,
             )
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the network has learnt."""
+        return sum(weights.numel() for weights in self.network.parameters())
 
     def predict_proba(self, rows: pa.Table) -> np.ndarray:
         """Probabilities of shape (rows, classes)."""
@@ -94,9 +115,7 @@ class Cnn:
 
     def for_refit(self) -> Self:
         """The same settings, with the epochs after which validation was best."""
-        scores = [epoch.validation_macro_f1 for epoch in self.curve]
-        known = [score for score in scores if score is not None]
-        epochs = scores.index(max(known)) + 1 if known else self.settings.epochs
+        epochs = best_epoch(self.curve) or self.settings.epochs
         return type(self)(self.settings.model_copy(update={"epochs": epochs}))
 
     def save(self, folder: Path) -> None:
@@ -115,7 +134,7 @@ class Cnn:
         try:
             content = (folder / INPUTS).read_bytes()
             model.inputs = TypeAdapter[Any](CnnInputs).validate_json(content)
-            model.network = model.inputs.network(model.settings, len(card.classes))
+            model.network = _network(model.settings.resolved(), model.inputs, len(card.classes))
             state = safetensors.torch.load((folder / WEIGHTS).read_bytes())
             model.network.load_state_dict(state)
         except (OSError, RuntimeError, ValidationError, SafetensorError) as error:
@@ -126,5 +145,23 @@ class Cnn:
         model.network.to(best_device())
         return model
 
+    def _watched(
+        self, validation: tuple[pa.Table, Sequence[str]] | None
+    ) -> tuple[Inputs, np.ndarray] | None:
+        """What the network reads of validation rows, and their classes' numbers, -1 for unknown."""
+        if validation is None or not validation[0].num_rows:
+            return None
+        numbers = {name: number for number, name in enumerate(self.classes)}
+        truth = np.array([numbers.get(label, -1) for label in validation[1]])
+        return self.inputs.arrays(validation[0]), truth
+
     def _probabilities(self, rows: pa.Table) -> np.ndarray:
         return np.asarray(softmax(logits(self.network, self.inputs.arrays(rows)), axis=1))
+
+
+def _network(
+    architecture: Architecture, inputs: TrafficInputs | TableInputs, classes: int
+) -> nn.Module:
+    """A network that weights can be read into, unless a folder claims one too large to build."""
+    check_size(architecture, inputs.shape(), classes)
+    return build_network(architecture, inputs.shape(), classes)

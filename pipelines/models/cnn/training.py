@@ -7,17 +7,20 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from scipy.special import log_softmax
 from torch import Tensor, nn
 
+from pipelines.errors import InputError
 from pipelines.evaluate.metrics import macro_f1
 from pipelines.models.base import Epoch
+from pipelines.models.cnn.cost import PREDICT_ROWS
+from pipelines.models.cnn.learning import CnnEpoch
+from pipelines.models.cnn.optimiser import new_optimiser, rate_in, set_rate
 from pipelines.models.cnn.settings import CnnSettings
 from pipelines.progress import Progress
 
 # What a network reads: arrays of shape (rows, ...), whole numbers for embeddings or float32.
 Inputs = Sequence[np.ndarray]
-
-PREDICT_ROWS = 512
 
 
 @contextmanager
@@ -68,18 +71,23 @@ def train(
 
     With ``validation`` it stops when macro-F1 there has not risen for ``patience`` epochs, and
     keeps the weights of the best one; without, it runs all epochs. Call it inside ``seeded`` and
-    ``one_thread``.
+    ``one_thread``. Raises InputError if the loss grows beyond all numbers.
     """
     trainer = _Trainer(network, inputs, numbers, settings, progress)
     curve: list[Epoch] = []
     best, best_score, best_weights = 0, -1.0, None
     for number in range(1, settings.epochs + 1):
         loss = trainer.epoch(number)
+        _check_finite(loss, number, settings)
         if validation is None:
-            curve.append(Epoch(epoch=number, loss=loss, validation_macro_f1=None))
+            curve.append(CnnEpoch(epoch=number, loss=loss, validation_macro_f1=None))
             continue
-        score = macro_f1(validation[1], logits(network, validation[0]).argmax(axis=1))
-        curve.append(Epoch(epoch=number, loss=loss, validation_macro_f1=score))
+        said, truth = logits(network, validation[0]), validation[1]
+        score = macro_f1(truth, said.argmax(axis=1))
+        doubt = weighted_loss(said, truth, trainer.weights)
+        curve.append(
+            CnnEpoch(epoch=number, loss=loss, validation_macro_f1=score, validation_loss=doubt)
+        )
         if score > best_score:
             best, best_score, best_weights = number, score, copy.deepcopy(network.state_dict())
         elif number - best >= settings.patience:
@@ -87,6 +95,28 @@ def train(
     if best_weights is not None:
         network.load_state_dict(best_weights)
     return curve
+
+
+def weighted_loss(said: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> float | None:
+    """The mean cross-entropy of logits (rows, classes), each row with the weight of its class.
+
+    Rows of a class that the network does not know, -1, are left out; None if there are no others.
+    """
+    known = np.flatnonzero(truth >= 0)
+    if not len(known):
+        return None
+    surprise = -log_softmax(said[known], axis=1)[np.arange(len(known)), truth[known]]
+    return float(np.average(surprise, weights=weights[truth[known]]))
+
+
+def _check_finite(loss: float, epoch: int, settings: CnnSettings) -> None:
+    if np.isfinite(loss):
+        return
+    rate = settings.resolved().optimiser.learning_rate
+    raise InputError(
+        f"The training of cnn diverged: after epoch {epoch} its loss is no number.",
+        f"Take a smaller learning_rate than {rate:g}, or blocks with a norm.",
+    )
 
 
 def logits(network: nn.Module, inputs: Inputs) -> np.ndarray:
@@ -113,24 +143,32 @@ class _Trainer:
         progress: Progress,
     ) -> None:
         self.network, self.inputs, self.numbers = network, inputs, numbers
-        self.settings, self.progress = settings, progress
+        self.epochs, self.progress = settings.epochs, progress
+        self.architecture = settings.resolved()
         self.device = next(network.parameters()).device
-        weights = class_weights(numbers, settings.most_class_weight)
-        self.criterion = nn.CrossEntropyLoss(torch.tensor(weights).float().to(self.device))
-        self.optimiser = torch.optim.AdamW(
-            network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
-        )
+        self.weights = class_weights(numbers, settings.most_class_weight)
+        self.criterion = nn.CrossEntropyLoss(torch.tensor(self.weights).float().to(self.device))
+        self.optimiser = new_optimiser(network, self.architecture.optimiser)
 
     def epoch(self, number: int) -> float:
         """Train on every row once, in random order; the mean loss of its batches."""
         self.network.train()
-        rows, losses = len(self.numbers), []
-        for batch in torch.randperm(rows).split(self.settings.batch_size):
+        set_rate(self.optimiser, rate_in(number, self.architecture.optimiser))
+        rows, losses, done = len(self.numbers), [], (number - 1) * len(self.numbers)
+        for batch in self._batches():
             losses.append(self._step(batch.numpy()))
-            done = (number - 1) * rows + min(len(losses) * self.settings.batch_size, rows)
-            total = self.settings.epochs * rows
+            done += len(batch)
+            total = self.epochs * rows
             self.progress("training cnn", done, total, f"rows, loss {losses[-1]:.3f}")
         return float(np.mean(losses))
+
+    def _batches(self) -> list[Tensor]:
+        """All rows in random order. A last one that is alone joins the others before it where
+        batches are normalised: of one row there is no deviation."""
+        batches = list(torch.randperm(len(self.numbers)).split(self.architecture.batch_size))
+        if self.architecture.normalises_batches and len(batches[-1]) == 1:
+            batches[-2:] = [torch.cat(batches[-2:])]
+        return batches
 
     def _step(self, batch: np.ndarray) -> float:
         inputs = _tensors([array[batch] for array in self.inputs], self.device)

@@ -12,7 +12,7 @@ from openai_double import openai_double
 
 @pytest.fixture
 def desk(tmp_path: Path) -> OpenDesk:
-    """Opens a desk (see ``OpenDesk``)."""
+    """Opens a desk (see ``OpenDesk``); after each test the key is in none of its files."""
     run = tmp_path / "ws" / "runs" / "20260101-000000-abcd"
     run.mkdir(parents=True)
 
@@ -20,6 +20,8 @@ def desk(tmp_path: Path) -> OpenDesk:
     def opened(*modes: str, **rules: Any) -> Iterator[Desk]:
         reply = rules.pop("reply", lambda request: GOOD)
         with openai_double(reply, modes, **rules) as server:
-            yield Desk(server, run)
+            opened_desk = Desk(server, run)
+            yield opened_desk
+            opened_desk.check_files()
 
     return opened

@@ -112,6 +112,9 @@ def test_a_proxy_of_the_environment_is_used_for_others(
 
 def test_nothing_is_traced(desk: OpenDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """LangSmith would send every prompt to its own server, past the egress file."""
+    from langsmith.utils import get_env_var, tracing_is_enabled
+
+    get_env_var.cache_clear()
     for name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2", "LANGSMITH_TRACING_V2"):
         monkeypatch.setenv(name, "true")
     with desk() as traces, desk() as at:
@@ -120,11 +123,10 @@ def test_nothing_is_traced(desk: OpenDesk, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setenv("LANGSMITH_GATEWAY", traces.server.base_url)
         at.ask()
         at.llm().say(MESSAGES, "b")
-        from langsmith.utils import tracing_is_enabled
-
         assert not tracing_is_enabled()
         assert traces.server.requests == []
         assert len(at.server.requests) == 2
+    get_env_var.cache_clear()
 
 
 def test_callbacks_of_a_graph_around_it_see_nothing(desk: OpenDesk) -> None:

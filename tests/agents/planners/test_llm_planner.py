@@ -382,3 +382,33 @@ def test_requirements_cannot_allow_more_than_the_spec(walk: Any) -> None:
         )
         cleaning = next(r for r in there.server.requests if kind_of(r.json) == "cleaning")
     assert "records" not in told(cleaning.json, "Evidence: ")
+
+
+def test_a_raised_cap_holds_at_once_for_whoever_is_at_work(walk: Any) -> None:
+    with walk(PlannerDouble()) as there, there.run(budget={"llm_calls": 1}) as life_cycle:
+        with pytest.raises(BudgetSpent):
+            life_cycle.advance(approve_all)
+        life_cycle.raise_budget("llm_calls", 2)
+        with pytest.raises(BudgetSpent, match="2 requests"):
+            life_cycle.advance(approve_all)
+        assert len(there.server.requests) == 2
+        life_cycle.use_rules()
+        assert life_cycle.advance(approve_all) == "done"
+        assert len(there.server.requests) == 2
+
+
+def test_what_rules_cannot_read_is_asked_of_the_model(walk: Any) -> None:
+    said = {"kind": "reject", "words": "fewer epochs than thirty"}
+    with walk(PlannerDouble(intent=said)) as there, there.run() as life_cycle:
+        planner = life_cycle.bench.planner
+        found = planner.understand("dreissig sind mir zu viel", "stage design, version 1")
+        again = planner.understand("dreissig sind mir zu viel", "stage design, version 1")
+        assert len(there.server.requests) == 1
+    assert (found.kind, found.words) == ("reject", "fewer epochs than thirty")
+    assert again == found
+
+
+def test_a_model_that_cannot_say_what_was_meant_leaves_it_unclear(walk: Any) -> None:
+    with walk(PlannerDouble(), default="refusal") as there, there.run() as life_cycle:
+        assert life_cycle.bench.planner.understand("hm", "stage design").kind == "unclear"
+        assert there.server.requests

@@ -1,13 +1,16 @@
 """Every key of the approval screen, and everything that a person may type wrong."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from agents.checkpoints import Decision, Plan, Question, Step
+from agents.conversation.intent import Intent
 from agents.edits import check_decision
 from agents.terminal.approve import ask_decision
-from pipelines.errors import InputError
+from agents.terminal.chat_aids import Aids
+from pipelines.errors import InputError, NetloopError
 
 END = EOFError()
 
@@ -35,7 +38,7 @@ def ask(plan: Plan, screen) -> Callable[..., Decision | None]:
         *lines: str | BaseException,
         plan: Plan = plan,
         skip: bool = True,
-        look: Callable[[], None] | None = None,
+        **aids: Any,
     ) -> Decision | None:
         def check(decision: Decision) -> None:
             check_decision(plan, decision)
@@ -44,7 +47,7 @@ def ask(plan: Plan, screen) -> Callable[..., Decision | None]:
 
         decide.screen, decide.person = screen(80), Person(*lines)  # type: ignore[attr-defined]
         console, person = decide.screen.console, decide.person  # type: ignore[attr-defined]
-        return ask_decision(plan, console, person, check, look=look)
+        return ask_decision(plan, console, person, check, aids=Aids(**aids))
 
     return decide
 
@@ -53,7 +56,7 @@ def without_questions(plan: Plan) -> Plan:
     return plan.model_copy(update={"questions": []})
 
 
-@pytest.mark.parametrize("key", ["", "a", "A", "approve", "  a  "])
+@pytest.mark.parametrize("key", ["", "a", "yes", "OK.", "approve", "/approve", "  a  "])
 def test_yes(ask, plan: Plan, key: str) -> None:
     decision = ask(key, plan=without_questions(plan))
     assert decision == Decision(action="approve", plan=without_questions(plan).digest())
@@ -69,7 +72,7 @@ def test_looking_at_rows_decides_nothing(ask, plan: Plan, key: str) -> None:
 
 def test_where_there_are_no_rows_to_see_there_is_no_such_key(ask) -> None:
     assert ask("l", "q") is None
-    assert "Please answer with one of these keys." in ask.screen.words
+    assert "Is that a question or a change?" in ask.screen.words
     assert "[l]ook" not in ask.screen.words
 
 
@@ -97,7 +100,7 @@ def test_a_bad_answer_is_asked_again(ask, bad: str) -> None:
 
 def test_two_questions(ask, plan: Plan) -> None:
     second = Question(
-        id="split_rows.validation", text="And for validation?", kind="number", default="0.2"
+        id="split_rows.validation", text="And for validation?", kind="share", default="0.2"
     )
     both = plan.model_copy(update={"questions": [*plan.questions, second]})
     decision = ask("", "0.3", "0.1", plan=both)
@@ -143,7 +146,6 @@ def test_edit_with_the_full_name(ask) -> None:
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ("test", "is not parameter=value"),
         ("=0.3", "is not parameter=value"),
         ("tset=0.3", "No step has 'tset'"),
         ("split_rows.tset=0.3", "tset"),
@@ -180,7 +182,7 @@ def test_no_edit_goes_back_to_the_keys(ask) -> None:
 def test_why(ask) -> None:
     decision = ask("w", "Why by time?")
     assert (decision.action, decision.note) == ("ask", "Why by time?")
-    assert ask("why by time, not by flow?").note == "by time, not by flow?"
+    assert ask("why by time, not by flow?").note == "why by time, not by flow?"
 
 
 def test_reject_with_a_reason(ask) -> None:
@@ -201,7 +203,7 @@ def test_a_very_long_reason_is_cut(ask) -> None:
 
 def test_skip(ask) -> None:
     assert ask("s").action == "skip"
-    assert ask("skip not now").note == "not now"
+    assert ask("s not now").note == ask("/skip not now").note == "not now"
     assert "[s]kip" in ask.screen.text
 
 
@@ -211,16 +213,19 @@ def test_a_stage_that_is_needed_cannot_be_skipped(ask) -> None:
     assert ask.person.asked == ["> ", "> "]
 
 
-@pytest.mark.parametrize("key", ["x", "yes", "approve this", "a b", "ok", "?", "\x1b[A", "1"])
-def test_anything_else_is_no_yes(ask, key: str) -> None:
-    assert ask(key, "q") is None
-    assert "Please answer with one of these keys." in ask.screen.text
+@pytest.mark.parametrize(
+    "line", ["x", "approve this", "a b", "okey-dokey", "\x1b[A", "1", "y\u0435s", "yes?"]
+)
+def test_anything_else_is_no_yes(ask, line: str) -> None:
+    decision = ask(line, "q")
+    assert decision is None or decision.action == "ask"
+    assert line == "yes?" or "Is that a question or a change?" in ask.screen.words
 
 
 def test_what_acts_outside_needs_the_whole_word(ask, plan: Plan) -> None:
     grave = [*plan.steps, Step(tool="split_rows", params={"by": "time"}, risk="deploy")]
     high = without_questions(plan).model_copy(update={"steps": grave})
-    assert ask("", "a", "A", "approve it", "q", plan=high) is None
+    assert ask("", "a", "yes", "ok", "approve it", "q", plan=high) is None
     assert "type approve in full" in ask.screen.words
     assert "[Enter] approve" not in ask.screen.text
     assert ask("approve", plan=high).action == "approve"
@@ -280,3 +285,173 @@ def test_there_is_no_override_where_nothing_was_stopped(ask, plan: Plan) -> None
     assert ask("o because", plan=plan) is None
     assert "nothing to override" in ask.screen.words
     assert "[o]verride" not in ask.screen.words
+
+
+def test_a_word_among_yes_words_that_only_looks_like_one_is_none(ask) -> None:
+    assert ask("\uff59\uff45\uff53", "q") is None  # wide letters
+
+
+@pytest.mark.parametrize(
+    ("said", "action", "note"),
+    [
+        ("use only the last week", "reject", "use only the last week"),
+        ("make it faster", "reject", "make it faster"),
+        ("can you make it faster?", "reject", "can you make it faster?"),
+        ("why not the forest?", "ask", "why not the forest?"),
+        ("/why by time", "ask", "by time"),
+        ("/reject too slow", "reject", "too slow"),
+        ("reject: too slow", "reject", "too slow"),
+    ],
+)
+def test_plain_words_lead_to_a_decision(ask, said: str, action: str, note: str) -> None:
+    decision = ask(said)
+    assert (decision.action, decision.note) == (action, note)
+
+
+def test_no_asks_what_should_be_different(ask) -> None:
+    assert ask("no", "split by flow").note == "split by flow"
+    assert ask.person.asked[1] == "What should be different? "
+
+
+def test_a_value_alone_is_an_edit(ask) -> None:
+    assert ask("test=0.3", "").edits == {"split_rows.test": 0.3}
+    assert ask("set the test to 30%", "").edits == {"split_rows.test": 0.3}
+
+
+@pytest.mark.parametrize("line", ["/back", "/quit"])
+def test_every_question_can_be_left(ask, line: str) -> None:
+    assert ask("", line, "q") is None  # the plan's own question
+    assert ask("e", line, "q") is None
+    assert ask("r", line, "q") is None
+    assert ask("w", line, "q") is None
+    assert ask.person.asked == ["> ", "Your question: ", *(["> "] if line == "/back" else [])]
+
+
+@pytest.mark.parametrize("line", ["?", "/help"])
+def test_a_question_says_what_it_is_for(ask, line: str) -> None:
+    assert ask("", line, "0.3").answers == {"split_rows.test": "0.3"}
+    assert "More makes the test surer and the training poorer." in ask.screen.words
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("/help", "/undo: go back to the plan before"),
+        ("what can I say?", "/undo: go back to the plan before"),
+        ("/diff", '~ split_rows.by: "flow" -> "time"'),
+        ("what changed?", '~ split_rows.by: "flow" -> "time"'),
+        ("/plan", "Stage 2/5: cleaning, version 2"),
+    ],
+)
+def test_what_is_shown_decides_nothing(ask, line: str, shown: str) -> None:
+    assert ask(line, "q") is None
+    assert ask.screen.words.count(shown) == 1 + (shown in beginning(ask))
+
+
+def beginning(ask) -> str:
+    """What the screen shows before anything is typed."""
+    words = ask.screen.words
+    return words[: words.index("[Enter] approve")]
+
+
+@pytest.mark.parametrize("name", ["status", "cost", "undo"])
+def test_what_the_run_is_asked_for(ask, name: str) -> None:
+    seen: list[str] = []
+    assert ask(f"/{name}", name, "q", **{name: lambda: seen.append(name)}) is None
+    assert seen == [name, name]
+
+
+def test_where_nothing_can_be_undone_it_says_so(ask) -> None:
+    def nothing() -> None:
+        raise InputError("There is no plan before this one.")
+
+    assert ask("/undo", "q", undo=nothing) is None
+    assert "There is no plan before this one." in ask.screen.words
+
+
+def test_a_command_that_does_not_exist_names_the_nearest(ask) -> None:
+    assert ask("/aprove", "q") is None
+    assert "There is no /aprove. Did you mean /approve?" in ask.screen.words
+
+
+def test_a_wish_for_a_later_stage_is_kept_and_decides_nothing(ask) -> None:
+    kept: list[tuple[str, str]] = []
+    wish = lambda stage, words: kept.append((stage, words))  # noqa: E731
+    assert ask("skip augmentation", "only the forest", "q", wish=wish) is None
+    assert kept == [("augmentation", "skip augmentation"), ("design", "only the forest")]
+    assert "I will remind you of it there" in ask.screen.words
+
+
+def test_a_stage_that_is_over_is_not_skipped(ask) -> None:
+    kept: list[str] = []
+    wish = lambda stage, words: kept.append(words)  # noqa: E731
+    assert ask("skip requirements", "q", wish=wish) is None
+    assert not kept
+    assert "The requirements stage is over. /undo goes back" in ask.screen.words
+
+
+def test_what_was_wished_before_is_said(ask) -> None:
+    assert ask("q", wishes=("keep every row\x1b[2J",)) is None
+    assert r'You said before: "keep every row\x1b[2J".' in ask.screen.words
+
+
+def test_what_a_remembered_rule_refuses_cannot_be_approved(ask, plan: Plan) -> None:
+    lines = ("", "yes", "approve", "r split by flow")
+    decision = ask(*lines, plan=without_questions(plan), refused="split_rows: rule 1")
+    assert decision.action == "reject"
+    assert ask.screen.words.count("A remembered rule refuses this. split_rows: rule 1") == 3
+
+
+def test_a_model_reads_what_rules_leave_unclear(ask) -> None:
+    heard: list[str] = []
+
+    def understand(text: str, shape: str) -> Intent:
+        heard.append(shape)
+        return Intent(kind="reject", words="split by capture")
+
+    assert ask("trenne nach Aufzeichnung", understand=understand).note == "split by capture"
+    assert "Understood as reject: split by capture" in ask.screen.words
+    assert "split_rows(by, test, validation)" in heard[0]
+    assert "time" not in heard[0], "no value of the plan: data may have named it"
+
+
+@pytest.mark.parametrize("kind", ["approve", "override", "skip", "always", "never", "undo", "quit"])
+def test_a_model_can_permit_nothing(ask, kind: str) -> None:
+    model = lambda text, shape: Intent(kind=kind, words="approve")  # noqa: E731
+    assert ask("jawohl, mach das", "q", understand=model) is None
+    assert ask.person.asked == ["> ", "> "]
+    assert "Is that a question or a change?" in ask.screen.words
+
+
+def test_what_a_model_would_edit_is_checked(ask) -> None:
+    edits = {"split_rows.test": 7}
+    model = lambda text, shape: Intent(kind="edit", edits=edits)  # noqa: E731
+    assert ask("sieben bitte", "q", understand=model) is None
+    assert "less than 1" in ask.screen.words
+    edits["split_rows.test"] = 0.25  # type: ignore[assignment]
+    assert ask("ein Viertel bitte", understand=model).edits == {"split_rows.test": 0.25}
+
+
+def test_a_model_that_fails_stops_no_conversation(ask) -> None:
+    def understand(text: str, shape: str) -> Intent:
+        raise NetloopError("The server does not answer.")
+
+    assert ask("hm hm hm", "r too slow", understand=understand).note == "too slow"
+    assert "The server does not answer." in ask.screen.words
+
+
+def test_a_model_is_not_asked_what_rules_can_read(ask) -> None:
+    def understand(text: str, shape: str) -> Intent:
+        raise AssertionError(text)
+
+    assert ask("/foo", "make it faster", understand=understand).action == "reject"
+
+
+def test_another_goal_is_another_run(ask) -> None:
+    named = lambda words: "Botnet Detection"  # noqa: E731
+    assert ask("botnets of last winter", "q", named=named) is None
+    assert 'netloop chat "botnets of last winter"' in ask.screen.words
+
+
+def test_a_pasted_text_of_several_lines_is_one_sentence(ask) -> None:
+    assert ask("r no cnn\napprove\n").note == "no cnn approve"

@@ -8,46 +8,39 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import NETLOOP, Command, run_here
 
 from pipelines.capture import FlowSettings
 from pipelines.datasets.fields import DEFAULT_MASKS
 from pipelines.datasets.sources import load_source
-from pipelines.lab.lab import make_lab
 from pipelines.models.registry import new_model
 from pipelines.operate.detector import DetectorInfo, package
 from pipelines.progress import silent
 
-pytestmark = pytest.mark.slow  # every run of the command loads a model
+pytestmark = pytest.mark.slow  # every process loads a model
 
-NETLOOP = Path(sys.executable).with_name("netloop")
 REPOSITORY = Path(__file__).resolve().parents[3]
 WAIT = 60
 Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_lab(tmp_path_factory.mktemp("lab") / "lab", size="tiny").folder
+def capture(tiny_lab: Path) -> Path:
+    return tiny_lab / "web" / "2025-03-04.pcap"
 
 
 @pytest.fixture(scope="module")
-def capture(lab: Path) -> Path:
-    return lab / "web" / "2025-03-04.pcap"
-
-
-@pytest.fixture(scope="module")
-def detectors(lab: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def detectors(tiny_lab: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A detector of flows that end after a second of silence, and one of packets."""
     folder = tmp_path_factory.mktemp("detectors")
     for granularity in ("flow", "packet"):
-        rows = load_source(lab, "folder", granularity).rows
+        rows = load_source(tiny_lab, "folder", granularity).rows
         model = new_model("majority")
         labels = rows["label"].to_pylist()
         model.fit(rows, labels, masks=DEFAULT_MASKS, seed=0, validation=None, progress=silent)
@@ -66,9 +59,7 @@ def detectors(lab: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 def expected(detectors: dict[str, Path], capture: Path) -> dict[str, list[str]]:
     """The lines that the capture gives as a file."""
     return {
-        name: subprocess.check_output(
-            [NETLOOP, "detect", folder, capture], text=True, stderr=subprocess.DEVNULL
-        ).splitlines()
+        name: run_here("detect", folder, capture, folder=capture.parent).out.splitlines()
         for name, folder in detectors.items()
     }
 
@@ -184,7 +175,7 @@ def test_a_writer_that_dies_is_told_of(start, detectors) -> None:
     assert "standard input at byte 83: the file ends inside a record" in told
 
 
-def test_a_rotation_keeps_flows_whole(start, detectors, capture, expected, tmp_path) -> None:
+def test_a_rotation_keeps_flows_whole(netloop, detectors, capture, expected, tmp_path) -> None:
     """A capture cut into ten files by its records gives the lines of the whole."""
     content = capture.read_bytes()
     records, here = [], 24
@@ -196,9 +187,9 @@ def test_a_rotation_keeps_flows_whole(start, detectors, capture, expected, tmp_p
     for number in range(10):
         part = b"".join(records[len(records) * number // 10 : len(records) * (number + 1) // 10])
         (tmp_path / "cut" / f"web.pcap{number or ''}").write_bytes(content[:24] + part)
-    code, lines, _ = ended(start(detectors["flow"], tmp_path / "cut"))
-    assert code == 0
-    found = [json.loads(line) for line in lines]
+    done = netloop("detect", detectors["flow"], tmp_path / "cut")
+    assert done.code == 0
+    found = [json.loads(line) for line in done.out.splitlines()]
     assert {record.pop("pcap_filename") for record in found} <= {
         f"web.pcap{number or ''}" for number in range(10)
     }
@@ -216,14 +207,19 @@ def test_a_rotation_keeps_flows_whole(start, detectors, capture, expected, tmp_p
         (["--interface", "lo", "--seconds", "0"], "--seconds and --packets must be more than 0."),
         (["--interface", "lo", "--packets", "-5"], "--seconds and --packets must be more than 0."),
         (["/dev/zero"], "zero is no capture: it begins with 00 00 00 00."),
-        (["-"], "standard input is empty."),
         (["absent.pcap"], "There is no capture at absent.pcap: the path does not exist."),
     ],
 )
-def test_what_cannot_be_detected_on(start, detectors, words, sentence) -> None:
-    code, lines, told = ended(start(detectors["flow"], *words))
+def test_what_cannot_be_detected_on(netloop, detectors, words, sentence) -> None:
+    done = netloop("detect", detectors["flow"], *words)
+    assert (done.code, done.out) == (2, "")
+    assert sentence in done.told
+
+
+def test_an_empty_standard_input(start, detectors) -> None:
+    code, lines, told = ended(start(detectors["flow"], "-"))
     assert (code, lines) == (2, [])
-    assert sentence in told
+    assert "standard input is empty." in told
 
 
 def test_a_terminal_holds_no_capture(start, detectors) -> None:
@@ -270,10 +266,10 @@ def test_an_interface(root, start, detectors, how) -> None:
     assert f"1 capture, {len(records)} packets" in told
 
 
-def test_an_interface_for_some_seconds(root, start, detectors) -> None:
-    code, _, told = ended(start(detectors["flow"], "--interface", "lo", "--seconds", "0.5"))
-    assert code == 0
-    assert "listening on lo" in told
+def test_an_interface_for_some_seconds(root, netloop, detectors) -> None:
+    done = netloop("detect", detectors["flow"], "--interface", "lo", "--seconds", "0.5")
+    assert done.code == 0
+    assert "listening on lo" in done.told
 
 
 @pytest.mark.parametrize(
@@ -283,16 +279,18 @@ def test_an_interface_for_some_seconds(root, start, detectors) -> None:
         (["--interface", "lo", "--filter", "udp prot"], "the filter 'udp prot' cannot be used"),
     ],
 )
-def test_interfaces_and_filters_that_do_not_exist(root, start, detectors, words, sentence) -> None:
-    code, lines, told = ended(start(detectors["flow"], *words))
-    assert (code, lines) == (2, [])
-    assert sentence in told
-    assert "Mend --interface or --filter." in told
+def test_interfaces_and_filters_that_do_not_exist(
+    root, netloop, detectors, words, sentence
+) -> None:
+    done = netloop("detect", detectors["flow"], *words)
+    assert (done.code, done.out) == (2, "")
+    assert sentence in done.told
+    assert "Mend --interface or --filter." in done.told
 
 
-def test_the_page_on_detection_knows_every_option() -> None:
+def test_the_page_on_detection_knows_every_option(netloop: Command) -> None:
     page = (REPOSITORY / "docs" / "detect.md").read_text()
-    shown = subprocess.check_output([NETLOOP, "detect", "--help"], text=True)
+    shown = netloop("detect", "--help").out
     assert set(re.findall(r"--(?:interface|filter|seconds|packets)", page)) == {
         "--interface",
         "--filter",

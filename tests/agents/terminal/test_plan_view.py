@@ -4,8 +4,9 @@ import unicodedata
 
 import pytest
 
-from agents.checkpoints import Plan, Step
+from agents.checkpoints import DEFAULT_REASON, Plan, Step
 from agents.terminal.plan_view import duration, highest_risk, render_plan, shown
+from tools.spec import Estimate
 
 HOSTILE = "[green]APPROVED[/] \x1b[2J\x1b]52;c;AA\x07\n\u202e\u200b\U000e0041\x9b2J"
 
@@ -24,7 +25,7 @@ def test_everything_is_there_and_fits(plan: Plan, screen, width: int) -> None:
         "clean_rows",
         "Which share of each class should be held out? [0.5]",
         "More makes the test surer and the training poorer.",
-        "7,129 rows, about 18 s, 120 MB (measured here); writes into the run's folder",
+        "7,129 rows, about 18 s, 120 MB (measured last time); writes into the run's folder",
         "7,129 rows, about 4 min, 64 MB (a first guess); only reads",
         "In all about 4 min, up to 120 MB; writes into the run's folder",
     ):
@@ -85,6 +86,8 @@ def test_hostile_words_are_inert(plan: Plan, screen, width: int) -> None:
             "steps": [step],
             "questions": [question],
             "changes": [HOSTILE],
+            "notes": [HOSTILE],
+            "against_default": [HOSTILE],
         }
     )
     view = screen(width)
@@ -93,6 +96,55 @@ def test_hostile_words_are_inert(plan: Plan, screen, width: int) -> None:
     assert "[green]APPROVED[/]" in view.text
     for character in view.text.replace("\n", ""):
         assert unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+
+
+def test_what_each_step_reads_and_leaves(plan: Plan, screen) -> None:
+    view = screen(80)
+    render_plan(plan, view.console)
+    assert "reads clean_rows; leaves split_rows, split" in view.words
+    assert "reads split_rows, split; leaves audit" in view.words
+
+
+def test_files_are_counted(plan: Plan, screen, tmp_path) -> None:
+    for name in ("a.pcap", "b.pcap"):
+        (tmp_path / name).write_bytes(b"\xd4\xc3\xb2\xa1" + bytes(20))
+    step = Step(tool="import_rows", params={"source": str(tmp_path), "label": "file"})
+    view = screen(120)
+    render_plan(plan.model_copy(update={"steps": [step]}), view.console)
+    assert "reads 2 files; leaves rows, test_rows" in view.words
+    gone = step.model_copy(update={"params": {"source": str(tmp_path / "no"), "label": "file"}})
+    render_plan(plan.model_copy(update={"steps": [gone]}), view.console)
+    assert view.words.count("reads 2 files") == 1, (
+        "a source that has gone is no reason to show no plan"
+    )
+
+
+def test_what_a_language_model_would_cost(plan: Plan, screen) -> None:
+    asked = Estimate(rows=1, minutes=2, memory_mb=8, llm_calls=3, tokens=4100, money=0.0123)
+    steps = [plan.steps[0].model_copy(update={"estimate": asked}), *plan.steps[1:]]
+    view = screen(100)
+    render_plan(plan.model_copy(update={"steps": steps}), view.console)
+    assert "1 row, about 2 min, 8 MB, 3 LLM calls, 4,100 tokens, $0.0123" in view.words
+    assert "up to 120 MB, 3 LLM calls, 4,100 tokens, $0.0123; writes" in view.words
+
+
+def test_parameters_that_nobody_chose_share_a_line(plan: Plan, screen) -> None:
+    step = plan.steps[1].model_copy(
+        update={"reasons": {"by": "as in operation", "test": DEFAULT_REASON, "validation": "so"}}
+    )
+    view = screen(80)
+    render_plan(plan.model_copy(update={"steps": [step]}), view.console)
+    assert "by default: test 0.5 reads" in view.words
+
+
+def test_notes_and_what_the_rules_would_do_are_shown(plan: Plan, screen) -> None:
+    view = screen(40)
+    notes = ["The model's answer could not be used."]
+    against = ['~ split_rows.by: "capture" -> "time"']
+    render_plan(plan.model_copy(update={"notes": notes, "against_default": against}), view.console)
+    view.check_width()
+    assert notes[0] in view.words
+    assert f"Other than the rules would propose {against[0]}" in view.words
 
 
 def test_the_gravest_risk_counts(plan: Plan) -> None:

@@ -12,15 +12,14 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer, normalizers
 from traffic_lm_bases import plain_base, tiny_llama, traffic_base
 
-from pipelines.lab.lab import make_lab
 from pipelines.models.traffic_lm.base import load_base, save_base
 from pipelines.models.traffic_lm.vocabulary import is_extended
 from pipelines.represent.traffic_tokens import is_traffic
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_lab(tmp_path_factory.mktemp("lab") / "lab", size="tiny").folder
+def lab(tiny_lab: Path) -> Path:
+    return tiny_lab
 
 
 @pytest.fixture

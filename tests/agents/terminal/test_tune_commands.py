@@ -17,7 +17,6 @@ from traffic_lm_bases import plain_base, traffic_base
 
 from agents.terminal.tune_commands import own_instructions
 from pipelines.instructions import instruction_set
-from pipelines.lab.lab import make_lab
 from pipelines.models.traffic_lm import nano
 from pipelines.models.traffic_lm.base import load_base, save_base
 from pipelines.models.traffic_lm.vocabulary import is_extended
@@ -27,13 +26,12 @@ ASKED = {"MTD": "Is there malware in traffic {}?", "EAC": "Which application mad
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def lab(tmp_path_factory: pytest.TempPathFactory, tiny_lab: Path) -> Path:
     """Two classes of the tiny lab."""
-    folder = tmp_path_factory.mktemp("lab")
-    made = make_lab(folder / "all", size="tiny").folder
+    folder = tmp_path_factory.mktemp("lab") / "lab"
     for name in ("web", "dns"):
-        shutil.copytree(made / name, folder / "lab" / name)
-    return folder / "lab"
+        shutil.copytree(tiny_lab / name, folder / name)
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,10 @@ from pipelines.datasets.fields import DEFAULT_MASKS
 from pipelines.errors import InputError
 from pipelines.models.base import Epoch, labels_of, predict
 from pipelines.models.card import Card, write_card
+from pipelines.models.cnn.cost import InputShape
 from pipelines.models.cnn.inputs import TableInputs, TrafficInputs
 from pipelines.models.cnn.model import Cnn
-from pipelines.models.cnn.network import TableNetwork, TrafficNetwork
+from pipelines.models.cnn.network import build_network
 from pipelines.models.cnn.settings import CnnSettings
 from pipelines.models.cnn.training import class_weights, logits, seeded, train
 from pipelines.models.registry import load_model, new_model
@@ -121,7 +122,7 @@ def test_the_callers_random_numbers_are_left_alone(flow_rows: Rows) -> None:
 
 def test_sizes_of_the_traffic_network() -> None:
     settings = CnnSettings(channels=8, embedding=4)
-    network = TrafficNetwork(settings, classes=3, packets=5, payload=12)
+    network = build_network(settings.resolved(), InputShape(packets=5, payload=12), 3)
     packets, payload = torch.zeros(2, 5, 5, dtype=torch.long), torch.zeros(2, 12, dtype=torch.long)
     assert network(packets, payload).shape == (2, 3)
 
@@ -129,10 +130,12 @@ def test_sizes_of_the_traffic_network() -> None:
 @pytest.mark.parametrize("kernel", [1, 2, 3, 4, 31])
 @pytest.mark.parametrize("length", [1, 2, 7])
 def test_any_kernel_reads_any_length(kernel: int, length: int) -> None:
-    settings = CnnSettings(channels=4, embedding=2, kernel=kernel)
-    assert TableNetwork(settings, 2, length)(torch.zeros(3, length)).shape == (3, 2)
+    plain = CnnSettings(channels=4, embedding=2, kernel=kernel).resolved()
+    table = build_network(plain, InputShape(columns=length), 2)
+    assert table(torch.zeros(3, length)).shape == (3, 2)
     tokens = torch.zeros(3, length, 5, dtype=torch.long), torch.zeros(3, length, dtype=torch.long)
-    assert TrafficNetwork(settings, 2, length, length)(*tokens).shape == (3, 2)
+    traffic = build_network(plain, InputShape(packets=length, payload=length), 2)
+    assert traffic(*tokens).shape == (3, 2)
 
 
 def test_a_linear_problem_is_fitted_to_the_end() -> None:
@@ -140,7 +143,7 @@ def test_a_linear_problem_is_fitted_to_the_end() -> None:
     numbers = (features[:, 1] > 0).astype(np.int64)
     settings = CnnSettings(channels=8, embedding=4, dropout=0, epochs=80)
     with seeded(0):
-        network = TableNetwork(settings, 2, 3)
+        network = build_network(settings.resolved(), InputShape(columns=3), 2)
         train(
             network,
             [features],

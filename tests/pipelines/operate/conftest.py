@@ -9,7 +9,6 @@ import pytest
 
 from pipelines.datasets.fields import DEFAULT_MASKS
 from pipelines.datasets.sources import load_source
-from pipelines.lab.lab import make_lab
 from pipelines.models.registry import new_model
 from pipelines.operate.detector import Detector, DetectorInfo, package
 from pipelines.progress import silent
@@ -72,9 +71,9 @@ def frames() -> dict[str, Callable[..., bytes]]:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory) -> Path:
+def lab(tiny_lab) -> Path:
     """The tiny lab."""
-    return make_lab(tmp_path_factory.mktemp("lab") / "lab", size="tiny").folder
+    return tiny_lab
 
 
 @pytest.fixture(scope="session")

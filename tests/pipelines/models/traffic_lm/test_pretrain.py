@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import torch
 
-from pipelines.lab.lab import make_lab
 from pipelines.models.traffic_lm import nano
 from pipelines.models.traffic_lm.base import load_base, save_base
 from pipelines.models.traffic_lm.pretrain import SETTINGS, pretrain
@@ -17,10 +16,8 @@ QUICK = SETTINGS.model_copy(update={"epochs": 1, "batch_rows": 16, "learning_rat
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("lab") / "lab"
-    make_lab(folder, seed=0, size="tiny")
-    return folder
+def lab(tiny_lab: Path) -> Path:
+    return tiny_lab
 
 
 @pytest.fixture(scope="module")

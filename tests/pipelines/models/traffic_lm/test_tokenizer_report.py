@@ -12,7 +12,6 @@ from traffic_lm_bases import plain_base, traffic_base
 from pipelines.capture import CaptureHealth, FlowSettings
 from pipelines.datasets.loaders.packet_text import PACKET_MARK, parse_packet, split_instruction
 from pipelines.errors import InputError, NetloopError
-from pipelines.lab.lab import make_lab
 from pipelines.models.traffic_lm.base import Base, load_base
 from pipelines.models.traffic_lm.tokenizer_report import (
     Cost,
@@ -162,12 +161,11 @@ def test_a_packet_in_trafficllms_form(
     assert field_text(packet, kind) == f"{PACKET_MARK} {expected}"
 
 
-def test_the_fields_are_those_that_the_profile_writes(tmp_path: Path) -> None:
+def test_the_fields_are_those_that_the_profile_writes(tiny_lab: Path) -> None:
     """Every packet of a capture, as the exporter of TrafficLLM's packets writes it."""
-    lab = make_lab(tmp_path / "lab", size="tiny").folder
     settings = FlowSettings(first_packets=1024, payload_packets=64, payload_bytes=1500)
     profile = PROFILES["trafficllm"]
-    for capture in (lab / "dns" / "2025-03-03.pcap", lab / "web" / "2025-03-03.pcap"):
+    for capture in (tiny_lab / "dns" / "2025-03-03.pcap", tiny_lab / "web" / "2025-03-03.pcap"):
         written = Counter(
             told(split_instruction(text)[1])
             for rows in profile_rows(capture, profile, settings, health=CaptureHealth())
