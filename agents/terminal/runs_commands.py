@@ -73,9 +73,9 @@ def resume(
     offline: Offline = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Go on with a run that paused, failed, was killed or used its budget up.
+    """Go on with a run that stopped, for whatever reason.
 
-    Finished steps are not repeated.
+    It may have paused, failed, been killed or used its budget up. Finished steps are not repeated.
 
     Example: netloop runs resume last --budget minutes=60
     """

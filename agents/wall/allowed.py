@@ -57,10 +57,8 @@ MODELS = """
 RESULTS: dict[str, Reading] = {
     **_read("ours", f"{ROWS} {FILTERS} {AUDITS} {MODELS}"),
     **_read("word", "filters filters.name not_tried models models.name leaks leaks.name groups"),
-    **_read(
-        "word",
-        "sizes seconds device learning clean_rows.moved facts.validation study_few_labels.validation",
-    ),
+    **_read("word", "sizes seconds device learning clean_rows.moved facts.validation"),
+    **_read("word", "study_few_labels.validation"),
     **_read("word", "train_baselines.validation train_cnn.validation train_traffic_lm.validation"),
     **_read("class", "facts.train classes_lost per_class duplicates.label replays.label"),
     **_read("column", "field fields fields.name falls.name"),

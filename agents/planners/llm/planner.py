@@ -53,6 +53,8 @@ LASTING: tuple[Fault, ...] = (
 )  # fmt: skip
 PASSING: tuple[Fault, ...] = ("timeout", "rate_limited", "server_error", "unreadable", "no_choices")
 MOST_IN_A_ROW = 2
+# Fields of the audit that a prompt tells of, those first that give most of the label away.
+MOST_FIELDS = 8
 
 
 class Model(Protocol):
@@ -113,7 +115,9 @@ class LLMPlanner:
         )
         place = _place(evidence, f"answer/{hashlib.sha256(question.encode()).hexdigest()[:12]}")
         try:
-            said = self._answering(lambda: self._model.say(messages, place, self.on_piece))
+            heard = _Restored(names, self.on_piece)
+            said = self._answering(lambda: self._model.say(messages, place, heard.piece))
+            heard.end()
         except LlmFailure as failure:
             return f"{self._rules.answer(evidence, plan, question)}\n{_fell_back(failure)}"
         return names.restored(said)
@@ -151,12 +155,21 @@ class LLMPlanner:
         self._model.allow(what, limit)
 
     def _seen(self, evidence: Evidence, names: Names) -> dict[str, Any]:
-        """What the wall lets through, without the tools: a proposal's own schema says what of
-        them may be chosen."""
+        """What the wall lets through, and of it what a stage needs: a prompt is paid by length.
+
+        Tools are left out, for a proposal's own schema says what of them may be chosen.
+        """
         seen = view(evidence, _sees(evidence), names, self._workspace)
         tools = seen.pop("tools")
-        filters = [tool["filters"] for tool in tools if "filters" in tool]
-        return {**seen, "all_filters": filters[0]} if filters else seen
+        if evidence.stage != "cleaning":
+            seen.pop("columns", None)
+        elif filters := [tool["filters"] for tool in tools if "filters" in tool]:
+            seen["all_filters"] = filters[0]
+        audit = seen["numbers"].get("audit_shortcuts", {})
+        if "fields" in audit:
+            strongest = sorted(audit["fields"], key=lambda f: -f.get("accuracy", 0))
+            audit["fields"] = strongest[:MOST_FIELDS]
+        return seen
 
     def _ask(self, schema: type[T], messages: Messages, place: str, use: Callable[[T], Any]) -> T:
         def check(said: T) -> None:
@@ -195,6 +208,26 @@ class LLMPlanner:
                 "against_default": plan_changes(default, plan),
             }
         )
+
+
+class _Restored:
+    """Hands an answer on word by word, with the names that stand for the data's turned back."""
+
+    def __init__(self, names: Names, hear: OnPiece | None) -> None:
+        self._names = names
+        self._hear = hear
+        self._rest = ""
+
+    def piece(self, text: str) -> None:
+        """Take a piece; a word is handed on once it is whole."""
+        whole, blank, self._rest = (self._rest + text).rpartition(" ")
+        if blank and self._hear:
+            self._hear(self._names.restored(whole) + blank)
+
+    def end(self) -> None:
+        """Hand on what is left."""
+        if self._rest and self._hear:
+            self._hear(self._names.restored(self._rest))
 
 
 def _sees(evidence: Evidence) -> Sees:

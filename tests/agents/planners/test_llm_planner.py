@@ -293,6 +293,23 @@ def test_a_question_is_answered_from_the_evidence(walk: Any) -> None:
     assert "".join(pieces) == answer and len(pieces) > 1
 
 
+def test_what_is_streamed_says_the_data_s_own_names(walk: Any, tmp_path: Path) -> None:
+    table = tmp_path / "odd.csv"
+    rows = [f"{i},{i % 7},{'Zorbl' if i % 2 else 'normal'}" for i in range(200)]
+    table.write_text("\n".join(["a,b,kind", *rows]) + "\n")
+    pieces: list[str] = []
+    double = PlannerDouble(answer="Few rows of class_1 are left, class_1.")
+    data = {"source": str(table), "label": "kind"}
+    with walk(double) as there, there.run(data=data) as life_cycle:
+        life_cycle.bench.planner.on_piece = pieces.append
+        life_cycle.advance(until("augmentation"))
+        plan = pending(life_cycle)
+        once = iter([Decision(action="ask", plan=plan.digest(), note="why?")])
+        life_cycle.advance(lambda plan: next(once, None))
+    assert "".join(pieces) == "Few rows of Zorbl are left, Zorbl."
+    assert len(pieces) > 2
+
+
 def test_a_question_to_a_server_that_is_gone_is_answered_by_the_plan_s_reasons(walk: Any) -> None:
     with walk(PlannerDouble(), default="auth") as there, there.run() as life_cycle:
         life_cycle.advance(lambda plan: None)
