@@ -21,7 +21,7 @@ def data() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The labelled captures of the tiny lab, a folder a class. All tests read it: write elsewhere."""
+    """The labelled captures of the tiny lab, a folder a class. All tests read it."""
     from pipelines.lab.lab import make_lab
 
     return make_lab(tmp_path_factory.mktemp("tiny") / "lab", size="tiny").folder

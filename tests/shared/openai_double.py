@@ -14,7 +14,6 @@ names them all. ``refuses`` are what a server may not know: ``json_schema``, ``j
 import gzip
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -244,12 +243,13 @@ def _hang(handler: _Handler, request: Request) -> None:
 
 
 def _trickle(handler: _Handler, request: Request) -> None:
-    """A blank every 20 ms: no read is slow, the answer never ends."""
+    """A blank every 20 ms, for four seconds: no read is slow, the answer is."""
     handler.begin_stream()
-    while not handler.server.closing.is_set():
+    for _ in range(200):
         handler.wfile.write(b" ")
         handler.wfile.flush()
-        time.sleep(0.02)
+        if handler.server.closing.wait(0.02):
+            return
 
 
 def _huge(handler: _Handler, request: Request) -> None:
