@@ -11,6 +11,9 @@ from tools.spec import ToolResult
 
 # langgraph reads it once, when it is imported: only annotated types are then ever deserialised.
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
+# A tracer would send the graph's state past egress.jsonl, which tells all that left the machine.
+for _name in ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2"):
+    os.environ[_name] = "false"
 
 FLOW_VERSION = 2
 
