@@ -5,9 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.append(str(REPOSITORY / "tests" / "shared"))  # modules that several tests import
+
+settings.register_profile("any machine", deadline=None)  # how long a test takes proves nothing
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from agents.policy import risk_of
 from agents.terminal.sanitize import safe_text
 from agents.terminal.tables import say, title
 from pipelines.errors import InputError
+from pipelines.models.cnn.architecture import Architecture
+from pipelines.models.cnn.shipped import in_words
 from pipelines.store.files import canonical_json
 from pipelines.words import counted
 from tools.calls import check_params
@@ -63,7 +65,9 @@ def highest_risk(plan: Plan) -> Risk:
 
 
 def shown(value: Any) -> str:
-    """A parameter's value in words: lists with commas, nothing as ``none``."""
+    """A parameter's value in words: lists with commas, nothing as ``none``, a network in brief."""
+    if isinstance(value, dict) and value.keys() == Architecture.model_fields.keys():
+        return in_words(Architecture.model_validate(value))
     if value is None:
         return "none"
     if isinstance(value, bool):

@@ -57,6 +57,23 @@ SHIPPED: dict[str, Architecture] = {
 }
 
 
+def in_words(architecture: Architecture) -> str:
+    """The name of a shipped architecture; of another one its widths and what it is learnt with."""
+    for name, known in SHIPPED.items():
+        if architecture == known:
+            return name
+    parts = [
+        f"{part} {'+'.join(str(block.width) for block in blocks) or 'not read'}"
+        for part, blocks in (
+            ("packets", architecture.packets),
+            ("payload", architecture.payload),
+            ("columns", architecture.columns),
+        )
+    ]
+    learnt = f"{architecture.optimiser.name} at {architecture.optimiser.learning_rate:g}"
+    return f"{', '.join(parts)}; {architecture.pooling} pooling, head {architecture.head}, {learnt}"
+
+
 def by_name(given: object) -> object:
     """The shipped architecture of that name; anything but a text as it is.
 

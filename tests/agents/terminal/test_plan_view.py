@@ -6,6 +6,7 @@ import pytest
 
 from agents.checkpoints import DEFAULT_REASON, Plan, Step
 from agents.terminal.plan_view import duration, highest_risk, render_plan, shown
+from pipelines.models.cnn.shipped import SHIPPED
 from tools.spec import Estimate
 
 HOSTILE = "[green]APPROVED[/] \x1b[2J\x1b]52;c;AA\x07\n\u202e\u200b\U000e0041\x9b2J"
@@ -170,3 +171,13 @@ def test_values_in_words(value: object, words: str) -> None:
 )  # fmt: skip
 def test_durations(minutes: float, words: str) -> None:
     assert duration(minutes) == words
+
+
+def test_a_network_is_told_in_brief() -> None:
+    small = SHIPPED["small"].model_dump(mode="json")
+    assert shown(small) == "small"
+    own = {**small, "columns": [{**small["columns"][0], "width": 8}] * 2, "pooling": "max"}
+    assert shown(own) == (
+        "packets 32, payload 32, columns 8+8; max pooling, head 64, adamw at 0.002"
+    )
+    assert shown({"a": 1}) == '{"a":1}'

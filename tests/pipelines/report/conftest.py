@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Callable
+from functools import cache
 from statistics import fmean, stdev
 
 import pytest
 
 from pipelines.report import data as d
+from pipelines.report.page import render_page
 
 NAMES = [
     *("BitTorrent", "Cridex", "FTP", "Facetime", "Geodo", "Gmail", "Htbot", "Miuref", "MySQL"),
@@ -15,12 +17,26 @@ NAMES = [
 ]
 
 Make = Callable[[int], d.ReportData]
+PageOf = Callable[[int], str]
 
 
 @pytest.fixture(scope="session")
 def make() -> Make:
     """``make(classes)``: a full report with that many classes."""
     return report
+
+
+@pytest.fixture(scope="session")
+def page() -> PageOf:
+    """``page(classes)``: the HTML of that report, whose pictures take long to draw, drawn once."""
+    return cache(lambda classes: render_page(report(classes)))
+
+
+@pytest.fixture
+def lean() -> d.ReportData:
+    """A report of three classes with few pictures: neither matrix, nor curves, nor draws."""
+    without = {"confusion": None, "per_class": [], "curves": None, "few_labels": None}
+    return report(3).model_copy(update=without)
 
 
 def report(classes: int) -> d.ReportData:

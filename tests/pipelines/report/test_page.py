@@ -108,21 +108,26 @@ def everywhere(report: d.ReportData, words: str) -> d.ReportData:
 
 
 @pytest.mark.parametrize("classes", [2, 20, 40])
-def test_full_report_is_one_inert_file(make, tmp_path: Path, classes: int) -> None:
-    path = tmp_path / "report.html"
-    write_report(path, make(classes))
-    html = path.read_text(encoding="utf-8")
-    page = check_inert(html)
-    assert [path] == list(tmp_path.iterdir())
+def test_full_report_is_inert(page, classes: int) -> None:
+    html = page(classes)
+    tags = check_inert(html).tags
     for name in SECTIONS:
         assert f'<section id="{name}">' in html
         assert f'<a href="#{name}">' in html
     assert len(html) < 3_000_000
-    assert page.tags.count("img") == 5
+    assert tags.count("img") == 5
 
 
-def test_nothing_comes_from_outside(make) -> None:
-    html = render_page(make(20))
+def test_a_report_is_one_file(make, page, tmp_path: Path) -> None:
+    """With the bytes of any other drawing of it."""
+    path = tmp_path / "report.html"
+    write_report(path, make(20))
+    assert [path] == list(tmp_path.iterdir())
+    assert path.read_text(encoding="utf-8") == page(20)
+
+
+def test_nothing_comes_from_outside(page) -> None:
+    html = page(20)
     assert not re.search(r"https?:|//[a-z]|@import|<link|<script|<iframe|url\((?!data:)", html)
     assert f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">' in html
     assert POLICY == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -148,11 +153,15 @@ def test_what_is_absent_is_left_out(make, name: str, field: str) -> None:
     assert html.count("<section") == len(SECTIONS) - 1
 
 
+@pytest.fixture(scope="module")
+def clean_tags(make) -> list[str]:
+    """The tags of a page whose words are harmless."""
+    return Page(render_page(everywhere(make(3), "x"))).tags
+
+
 @pytest.mark.parametrize("words", HOSTILE)
-def test_hostile_words_stay_words(make, words: str) -> None:
-    clean = Page(render_page(everywhere(make(3), "x")))
-    page = check_inert(render_page(everywhere(make(3), words)))
-    assert page.tags == clean.tags
+def test_hostile_words_stay_words(make, clean_tags: list[str], words: str) -> None:
+    assert check_inert(render_page(everywhere(make(3), words))).tags == clean_tags
 
 
 @settings(max_examples=60, deadline=None)
@@ -172,17 +181,12 @@ def test_any_words_stay_words(words: str) -> None:
     check_inert(render_page(d.ReportData.model_validate(values)))
 
 
-def test_same_report_same_bytes(make) -> None:
-    assert render_page(make(4)) == render_page(make(4))
-
-
-def test_first_line_is_what_was_found(make) -> None:
-    report = make(3)
-    words = " ".join(Page(render_page(report)).words.split())
+def test_first_line_is_what_was_found(lean: d.ReportData, page) -> None:
+    words = " ".join(Page(page(3)).words.split())
     line = "cnn reaches macro-F1 0.908 (95 % interval 0.899 to 0.917), 0.022 better than"
-    assert words.index(report.goal) < words.index(line) < words.index("Models")
-    assert render_page(report).count('class="headline warning"') == 1, "the audit doubts"
-    missed = report.model_copy(update={"target": 0.95})
+    assert words.index(lean.goal) < words.index(line) < words.index("Models")
+    assert page(3).count('class="headline warning"') == 1, "the audit doubts"
+    missed = lean.model_copy(update={"target": 0.95})
     assert '<div class="headline warning"><p class="line">Target missed' in render_page(missed)
 
 
@@ -196,8 +200,8 @@ def rows_of(html: str, name: str) -> list[list[str]]:
     ]
 
 
-def test_figures_are_in_the_tables(make) -> None:
-    html = render_page(make(20))
+def test_figures_are_in_the_tables(page) -> None:
+    html = page(20)
     models = rows_of(html, "models")
     assert models[1] == ["cnn chosen", "0.908", "0.899 to 0.917", "0.914", "0.18%", "21,300"]
     assert [row[0] for row in models[2:4]] == ["random_forest", "gradient_boosting"]
@@ -211,11 +215,10 @@ def test_figures_are_in_the_tables(make) -> None:
     assert [float(row[3]) for row in worst] == sorted(float(row[3]) for row in worst)
 
 
-def test_columns_that_nothing_was_measured_for_are_left_out(make) -> None:
+def test_columns_that_nothing_was_measured_for_are_left_out(lean: d.ReportData) -> None:
     def heads(**unmeasured: None) -> list[str]:
-        report = make(3)
-        models = [model.model_copy(update=unmeasured) for model in report.models]
-        return rows_of(render_page(report.model_copy(update={"models": models})), "models")[0]
+        models = [model.model_copy(update=unmeasured) for model in lean.models]
+        return rows_of(render_page(lean.model_copy(update={"models": models})), "models")[0]
 
     known = ["model", "macro-F1", "95 % interval", "accuracy"]
     assert heads() == [*known, "false positives", "rows/s"]
@@ -223,10 +226,9 @@ def test_columns_that_nothing_was_measured_for_are_left_out(make) -> None:
     assert heads(false_positive_rate=None, rows_per_second=None) == known
 
 
-def test_one_model_without_a_figure_has_a_dash(make) -> None:
-    report = make(3)
-    models = [report.models[0].model_copy(update={"rows_per_second": None}), *report.models[1:]]
-    rows = rows_of(render_page(report.model_copy(update={"models": models})), "models")
+def test_one_model_without_a_figure_has_a_dash(lean: d.ReportData) -> None:
+    models = [lean.models[0].model_copy(update={"rows_per_second": None}), *lean.models[1:]]
+    rows = rows_of(render_page(lean.model_copy(update={"models": models})), "models")
     assert rows[-1][0] == "majority" and rows[-1][-1] == "&ndash;"
 
 
@@ -248,8 +250,8 @@ def test_one_is_singular(make) -> None:
     assert not re.search(r"\b1 (captures|packets|records|flow groups|groups)\b", words)
 
 
-def test_words_are_in_the_page(make) -> None:
-    words = " ".join(Page(render_page(make(20))).words.split())
+def test_words_are_in_the_page(page) -> None:
+    words = " ".join(Page(page(20)).words.split())
     for said in (
         "BitTorrent taken for Cridex: 42 of 192 (22%)",
         "Malware/Htbot.pcap at byte 182,044: record says 70,221 bytes",
@@ -268,35 +270,34 @@ def test_words_are_in_the_page(make) -> None:
         assert said in words
 
 
-def test_words_about_fairness_fit_the_way_of_testing(make) -> None:
-    few = Page(render_page(make(3))).words
+def test_words_about_fairness_fit_the_way_of_testing(lean: d.ReportData, page) -> None:
+    few = Page(page(3)).words
     assert "interval over the draws" in few
     assert "validation side" not in few
-    one_split = Page(render_page(make(3).model_copy(update={"few_labels": None}))).words
+    one_split = Page(render_page(lean)).words
     assert "interval over resampled split groups" in one_split
     assert "made without the test side" in one_split
 
 
-def test_target_is_drawn_only_on_its_own_axis(make) -> None:
+def test_target_is_drawn_only_on_its_own_axis(lean: d.ReportData) -> None:
     def ladder(metric: str) -> str:
-        report = make(3).model_copy(update={"metric": metric, "few_labels": None})
-        html = render_page(report)
+        html = render_page(lean.model_copy(update={"metric": metric}))
         return base64.b64decode(re.search('<img src="[^,]*,([^"]*)"', html).group(1)).decode()
 
     assert ">target<" in ladder("macro_f1")
     assert ">target<" not in ladder("accuracy")
 
 
-def test_an_open_shortcut_stands_out(make) -> None:
-    values = make(3).model_dump()
+def test_an_open_shortcut_stands_out(lean: d.ReportData) -> None:
+    values = lean.model_dump()
     values["audit"]["rows"][0]["masked"] = False
     html = render_page(d.ReportData.model_validate(values))
     assert 'class="headline bad"' in html
     assert '<tr class="marked"><td>src_mac</td>' in html
 
 
-def test_no_duplicate_payloads_is_said(make) -> None:
-    values = make(3).model_dump()
+def test_no_duplicate_payloads_is_said(lean: d.ReportData) -> None:
+    values = lean.model_dump()
     values["audit"]["duplicates"] = [{"name": "FTP", "rows": 10, "repeated": 0}]
     assert "No payload of a test row also occurs" in render_page(
         d.ReportData.model_validate(values)
@@ -311,16 +312,15 @@ def test_a_perfect_matrix_mistakes_nothing(make) -> None:
     assert "Most often mistaken" not in html
 
 
-def test_pictures_have_words_for_those_who_do_not_see_them(make) -> None:
-    page = Page(render_page(make(20)))
-    texts = [value for tag, name, value in page.attributes if name == "alt"]
+def test_pictures_have_words_for_those_who_do_not_see_them(page) -> None:
+    texts = [value for _, name, value in Page(page(20)).attributes if name == "alt"]
     assert len(texts) == 5
     assert all(len(each) > 40 for each in texts)
     assert "cnn 0.908; random_forest 0.886" in texts[0]
 
 
-def test_readable_on_phones_in_the_dark_and_on_paper(make) -> None:
-    html = render_page(make(2))
+def test_readable_on_phones_in_the_dark_and_on_paper(page) -> None:
+    html = page(2)
     for part in ("width=device-width", "prefers-color-scheme: dark", "@media print", "max-width"):
         assert part in html
 
@@ -353,8 +353,8 @@ def test_numbers_stand_right() -> None:
     assert html.count('scope="col" class="number"') == 2
 
 
-def test_the_audit_has_one_verdict_one_table_and_one_picture(make) -> None:
-    html = render_page(make(20))
+def test_the_audit_has_one_verdict_one_table_and_one_picture(page) -> None:
+    html = page(20)
     section = html[html.index('<section id="audit">') :]
     section = section[: section.index("</section>")]
     assert section.count("<picture>") == 1
@@ -368,8 +368,8 @@ def test_the_audit_has_one_verdict_one_table_and_one_picture(make) -> None:
     assert "not one probability moved" in section
 
 
-def test_a_model_that_moves_in_a_forged_network_is_told(make) -> None:
-    values = make(2).model_dump()
+def test_a_model_that_moves_in_a_forged_network_is_told(lean: d.ReportData) -> None:
+    values = lean.model_dump()
     values["audit"]["forged"] = {
         "model": "cnn", "macro_f1": 0.2, "fall": 0.7, "moved": 90, "rows": 100,
     }  # fmt: skip
@@ -377,8 +377,8 @@ def test_a_model_that_moves_in_a_forged_network_is_told(make) -> None:
     assert "100 test rows again: macro-F1 0.200, a fall of 0.700." in html
 
 
-def test_the_first_line_is_what_was_overridden(make) -> None:
-    values = make(2).model_dump()
+def test_the_first_line_is_what_was_overridden(lean: d.ReportData) -> None:
+    values = lean.model_dump()
     values["override"] = "This number was accepted although the audit found a leak: <b>ttl</b>."
     html = render_page(d.ReportData(**values))
     line = html[html.index('class="line"') :]
@@ -386,11 +386,10 @@ def test_the_first_line_is_what_was_overridden(make) -> None:
     assert "&lt;b&gt;ttl" in html and "<b>ttl" not in html
 
 
-def test_whole_captures_are_told_where_they_were_held_out(make) -> None:
-    report = make(3)
-    assert "Whole captures" not in Page(render_page(report)).words
+def test_whole_captures_are_told_where_they_were_held_out(lean: d.ReportData, page) -> None:
+    assert "Whole captures" not in Page(page(3)).words
     score = {"captures": 4, "right": 0.75, "ci": (0.25, 1.0), "verdicts": {"a.pcap": "x"}}
     whole = {"cnn": {"captures": CaptureScore.model_validate(score)}}
-    models = [model.model_copy(update=whole.get(model.name, {})) for model in report.models]
-    words = Page(render_page(report.model_copy(update={"models": models}))).words
+    models = [model.model_copy(update=whole.get(model.name, {})) for model in lean.models]
+    words = Page(render_page(lean.model_copy(update={"models": models}))).words
     assert "cnn 3 of 4 (0.750, 95 % interval 0.250 to 1.000)." in words
