@@ -75,7 +75,9 @@ def _by_planner(found: Explanation, trail: Trail, workspace: Path, names: Names)
     if _sees(trail) == "schema":
         return noted(found, "A language model may see no numbers of this run: the rules explain.")
     try:
-        with trail.run.locked():  # the record of its answers has one writer
+        with trail.run.locked():  # the record of its answers has one writer, and is read anew
+            planner = planner_of(trail.run, workspace)
+            assert isinstance(planner, LLMPlanner), "the settings were those of a model"
             said = _asked(planner, found, trail, names)
     except (LlmFailure, BudgetSpent) as failure:
         return noted(found, f"{failure.message} The rules explain instead. {failure.mend}")

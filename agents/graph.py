@@ -111,9 +111,9 @@ class StageMachine:
         """Run the next step of the approved plan, one a visit."""
         self.bench.check_stop()
         plan, done = _plan(state), state.get("done", 0)
-        self.bench.check_minutes(state)
         if done >= len(plan.steps):
             return {"done": done}
+        self.bench.check_minutes(state)
         step, called = plan.steps[done], step_names(plan.steps)[done]
         try:
             self.rules.check(plan, state)

@@ -1,5 +1,6 @@
 """Driving one run: start or open it, hand its plans to whoever decides, stop cleanly."""
 
+import math
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -105,6 +106,8 @@ class LifeCycle:
                 decision = self._given(plan) or self._decided(plan, decide)
                 if decision is None:
                     return "paused"
+                if decision.action == "abort" and decision.by == "policy":
+                    self.run.update(error=decision.note)
                 step = Command(resume=decision.model_dump())
             else:
                 step = None  # killed inside a node: go on from the last checkpoint
@@ -134,8 +137,6 @@ class LifeCycle:
                 reason=decision.override,
                 by=decision.by,
             )
-        if decision.action == "abort" and decision.by == "policy":
-            self.run.update(error=decision.note)
         return decision
 
     def _given(self, plan: Plan) -> Decision | None:
@@ -178,6 +179,12 @@ class LifeCycle:
 
     def raise_budget(self, what: What, limit: float) -> None:
         """Allow the run more; ``what`` is a key of the spec's budget. Raises InputError."""
+        now = getattr(self.bench.spec.budget, what) or 0
+        is_number = isinstance(limit, int | float) and not isinstance(limit, bool)
+        if not is_number or not now < limit < math.inf:
+            raise InputError(
+                f"budget.{what}: a new limit is a number above {now:g}.", "Example: minutes=60"
+            )
         wider = {**self.bench.spec.budget.model_dump(), what: limit}
         spec = self.bench.spec.model_dump(mode="json")
         self.bench.spec = parse_spec({**spec, "budget": wider}, f"the budget of run {self.run.id}")
@@ -192,7 +199,7 @@ class LifeCycle:
 
     def _record_failure(self, error: BaseException) -> None:
         waiting = self.pending()
-        if waiting is not None and not waiting.failure:
+        if waiting is not None and not (waiting.failure and isinstance(error, NetloopError)):
             self.run.update(status="paused")  # it was the decision that was refused
             return
         status = "failed"

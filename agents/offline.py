@@ -26,7 +26,15 @@ class Offline(NetloopError):
 
 def offline_wanted() -> bool:
     """Whether whoever started this process is offline, or a person asked for it."""
-    return os.environ.get(VARIABLE, "").strip().lower() not in ("", "0", "false", "no")
+    return os.environ.get(VARIABLE, "").strip().lower() not in (
+        "",
+        "0",
+        "false",
+        "f",
+        "no",
+        "n",
+        "off",
+    )
 
 
 def refuse_sockets() -> None:

@@ -28,7 +28,7 @@ Sees = Literal["schema", "stats", "redacted", "raw"]
 class SpecPart(BaseModel):
     """A part of the spec: unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class SplitSpec(SpecPart):
@@ -187,7 +187,7 @@ def load_spec(path: Path, changes: list[str] | None = None) -> Spec:
             f"The spec {path} cannot be read: {error.strerror}.",
             "Give a YAML spec (there are some in examples/), or talk it through: netloop chat",
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"The spec {path} is not YAML: {_one_line(error)}.") from error
     if not isinstance(content, dict):
         raise InputError(f"The spec {path} is not a mapping of keys.", "Begin with 'goal: ...'.")
@@ -250,7 +250,7 @@ def _apply(content: dict[str, Any], change: str) -> None:
         )
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"--set {key}: the value is not YAML: {_one_line(error)}.") from error
     *parents, last = key.split(".")
     part = content

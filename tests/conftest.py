@@ -23,6 +23,12 @@ def data() -> Path:
     return folder
 
 
+@pytest.fixture
+def small_forests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forests of few trees, for tests of what is done with a model and not of how good it is."""
+    monkeypatch.setattr("pipelines.models.baselines.ladder.TREES", 20)
+
+
 @pytest.fixture(scope="session")
 def tiny_lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The labelled captures of the tiny lab, a folder a class. All tests read it."""

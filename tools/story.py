@@ -27,6 +27,10 @@ class Story:
             elif event.type == "plan.decided":
                 asked = found["stage"], found["version"]
                 self.plans[asked]["decision"] = found
+                if found.get("override"):  # a kill may have kept its own event from the log
+                    gate = self.plans[asked]["plan"]["gate"]
+                    why = {"found": gate, "by": found["by"], "reason": found["override"]}
+                    self.overrides[found["stage"]] = why
             elif event.type == "question.answered" and asked:
                 self.plans[asked]["answer"] = found["answer"]
             elif event.type == "stage.reviewed":

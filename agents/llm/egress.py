@@ -34,9 +34,14 @@ def way_out(base_url: str) -> httpx.HTTPTransport:
     proxies = urllib.request.getproxies()
     direct = is_this_machine(base_url) or urllib.request.proxy_bypass(parts.hostname or "")
     proxy = None if direct else proxies.get(parts.scheme) or proxies.get("all")
-    return httpx.HTTPTransport(
-        verify=certificates(), proxy=proxy, limits=httpx.Limits(max_keepalive_connections=0)
-    )
+    try:
+        return httpx.HTTPTransport(
+            verify=certificates(), proxy=proxy, limits=httpx.Limits(max_keepalive_connections=0)
+        )
+    except (ImportError, ValueError, httpx.InvalidURL):  # its words may hold a password
+        raise LlmFailure(
+            "server_down", "The environment's proxy cannot be used: write http://host:port."
+        ) from None
 
 
 class Door(httpx.BaseTransport):

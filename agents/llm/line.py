@@ -131,7 +131,8 @@ class Line:
 
     def _secrets(self) -> list[str]:
         login = self._settings.login
-        logins = [] if login is None else [login.get_secret_value()]
+        whole = "" if login is None else login.get_secret_value()
+        logins = [whole, whole.partition(":")[2]]
         return [self._key.get_secret_value(), *logins]
 
     def _failure(self, error: openai.OpenAIError, door: Door) -> LlmFailure:

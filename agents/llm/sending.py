@@ -57,7 +57,9 @@ class Sending:
             method=self._method,
             request_sha256=hashlib.sha256(body).hexdigest(),
             tokens_in=tokens,
-            money=self._meter.price_of(tokens, 0),
+            # what may be written until we know: a request that is cut off is paid for all the same
+            tokens_out=self._settings.max_tokens,
+            money=self._meter.price_of(tokens, self._settings.max_tokens),
         )
         self._log.write(self._left)
 
@@ -80,7 +82,7 @@ class Sending:
     def _tokens(self, guess: int, reply: Reply | None, fault: Fault | None) -> tuple[int, int]:
         """What was read and written, by the server's count or else by ours."""
         if reply is None:
-            return (0, 0) if fault in _COST_NOTHING else (guess, 0)
+            return (0, 0) if fault in _COST_NOTHING else (guess, self._settings.max_tokens)
         if reply.tokens is not None:
             return reply.tokens
         texts = [reply.text, *(arguments for _, arguments in reply.calls)]

@@ -1,6 +1,7 @@
 """Which model at which server: from the environment and ``<workspace>/llm.yaml``."""
 
 import ipaddress
+import json
 import os
 import re
 from pathlib import Path
@@ -29,6 +30,7 @@ ENVIRONMENT = {
     "model": "NETLOOP_MODEL",
     "offline": "NETLOOP_OFFLINE",
 }
+OURS = {"model", "messages", "max_tokens", "max_completion_tokens", "n", "tools", "stream"}
 _SECRET_NAME = re.compile(r"(?i)key|secret|password|authorization|login|^token$|auth_?token")
 _SECRET_VALUE = re.compile(r"\bsk-[\w-]{8,}|(?i:bearer )|://[^/@\s]+@")
 
@@ -81,6 +83,18 @@ class LlmSettings(BaseModel):
             return found
         clean = parts._replace(netloc=host).geturl()
         return {**found, "base_url": clean, "login": SecretStr(unquote(login))}
+
+    @field_validator("extra_body")
+    @classmethod
+    def _of_the_server(cls, body: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        """Only what this server alone understands: the rest is reckoned with by its own name."""
+        if taken := sorted(body.keys() & OURS):
+            raise ValueError(f"{', '.join(taken)} has a setting of its own, or is not yours to set")
+        try:
+            json.dumps(body, allow_nan=False)
+        except ValueError:
+            raise ValueError("holds a number that JSON cannot say") from None
+        return body
 
     @field_validator("base_url")
     @classmethod
@@ -159,7 +173,7 @@ def _file(path: Path) -> dict[str, object]:
         return {}
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         raise InputError(f"{path} cannot be read as YAML.", "See docs/llm.md.") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} should hold keys and values.", "Example: model: llama3.1:8b")

@@ -18,7 +18,6 @@ from pipelines.store.run import RunFolder
 
 if TYPE_CHECKING:
     from agents.life_cycle import Decide, LifeCycle
-    from agents.planners.base import Planner
 
 # A look at a run holds it for a moment; whoever works on it holds it for long.
 SECONDS_OF_LOOKS = 3.0
@@ -53,12 +52,7 @@ def resume(workspace: Path, name: str, hands: Hands) -> Answer:
 
 
 @contextmanager
-def held(
-    run: RunFolder,
-    workspace: Path,
-    progress: Progress = silent,
-    planner: "Planner | None" = None,
-) -> Iterator["LifeCycle"]:
+def held(run: RunFolder, workspace: Path, progress: Progress = silent) -> Iterator["LifeCycle"]:
     """Hold a run, giving a look that another takes at it the time to end.
 
     Raises NetloopError if it is held for longer, and what ``opened`` raises.
@@ -69,7 +63,7 @@ def held(
     with ExitStack() as stack:
         while True:
             try:
-                life_cycle = stack.enter_context(opened(run, workspace, progress, planner))
+                life_cycle = stack.enter_context(opened(run, workspace, progress))
                 break
             except InputError:
                 raise
@@ -88,8 +82,8 @@ def approve_command(workspace: Path, name: str) -> str:
 def _walk(run: RunFolder, workspace: Path, hands: Hands, decision: Decision | None) -> Answer:
     from agents.planners.choose import planner_of
 
-    planner = planner_of(run, workspace)
-    with held(run, workspace, hands.progress, planner) as life_cycle:
+    with held(run, workspace, hands.progress) as life_cycle:
+        life_cycle.bench.planner = planner_of(run, workspace)
         life_cycle.bench.stop = hands.stop
         _check(life_cycle, decision)
         try:

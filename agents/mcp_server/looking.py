@@ -128,4 +128,4 @@ def _sent(line: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(found, dict):
         return None
-    return {name: found[name] for name in found if name != "body"}
+    return {name: found[name] for name in found if name not in ("body", "base64")}

@@ -69,6 +69,8 @@ def _check_persons(spec: Spec) -> None:
             f"Only a person lets a planner see more of the data (llm_sees: {spec.llm_sees}).",
             IN_A_TERMINAL,
         )
+    if spec.attachments:
+        raise InputError("Only a person attaches files (attachments).", IN_A_TERMINAL)
     if spec.data.executor not in LOCAL_EXECUTORS:
         raise InputError(
             "Only a person sends work to another machine (data.executor).", IN_A_TERMINAL

@@ -71,8 +71,7 @@ class Person:
         answer = versions_of(self.life_cycle.state(), plan.stage)[-1].answer if asked_again else ""
         said = self.spoken.end().strip()
         with self.progress.pause():
-            if not asked_again:
-                self.prompt.forget_typed()
+            self.prompt.forget_typed()  # what was typed while nobody asked answers nothing
             return ask_decision(
                 plan,
                 self.console,

@@ -65,17 +65,19 @@ def _walk(
     console: Console,
     talk: bool = False,
 ) -> int:
-    planner = planner_of(run, workspace)
-    with RichProgress(console) as progress, opened(run, workspace, progress, planner) as life_cycle:
+    with RichProgress(console) as progress, opened(run, workspace, progress) as life_cycle:
+        # under the lock: what a model has answered and cost is read once, and written by us alone
+        life_cycle.bench.planner = planner_of(run, workspace)
         person = _person(life_cycle, approve, console, progress)
         decide = chooser(approve, life_cycle, person, console)
         if first is not None:
-            if life_cycle.pending() is None:  # it would answer a later plan, which nobody has seen
+            waiting = life_cycle.pending()
+            if waiting is None:
                 raise NetloopError(
                     f"Run {run.id} has no plan that waits.",
                     f"See: netloop runs show {run.id}. Go on: netloop runs resume {run.id}",
                 )
-            decide = _once(first, decide)
+            decide = _once(first, decide, waiting)
         error = _advanced(life_cycle, decide, person, console)
         output = run_output(run, life_cycle.state(), life_cycle.pending())
         if error is not None and not as_json:
@@ -178,9 +180,9 @@ def _forked(run: RunFolder, workspace: Path, undone: Any, console: Console) -> R
     return new
 
 
-def _once(first: Decide, then: Decide) -> Decide:
-    waiting = [first]
-    return lambda plan: waiting.pop()(plan) if waiting else then(plan)
+def _once(first: Decide, then: Decide, waiting: Plan) -> Decide:
+    """``first`` answers the plan that waits now; ``then`` any later one, which nobody has seen."""
+    return lambda plan: (first if plan.digest() == waiting.digest() else then)(plan)
 
 
 @contextmanager

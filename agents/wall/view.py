@@ -14,11 +14,9 @@ from agents.checkpoints import Plan
 from agents.planners.base import Evidence
 from agents.spec import Sees, Spec
 from agents.stages import rules_of
-from agents.state import Feedback, Review
 from agents.wall.allowed import LONGEST, RESULTS, STRUCTURE, Reading, Say, Sieve
 from agents.wall.attachments import attached
 from agents.wall.names import NameKind, Names
-from agents.wall.quoting import ATTACHMENT, quoted
 from agents.wall.records import sampled_records
 from pipelines.privacy.addresses import Anonymiser
 from pipelines.privacy.key import workspace_key
@@ -94,25 +92,6 @@ def plan_view(plan: Plan, names: Names) -> dict[str, Any]:
         "failed": bool(plan.failure),
         "stopped_by_audit": bool(plan.gate),
     }
-
-
-def feedback_view(feedback: Feedback, sees: Sees, workspace: Path) -> dict[str, Any]:
-    """Why a stage is proposed again: a person's words, and of code's sentences that there are some.
-
-    From ``redacted`` on those are quoted as data, for they hold names.
-    """
-    told: dict[str, Any] = {"source": feedback.source}
-    if feedback.source == "person":
-        return {**told, "note": feedback.note}
-    if sees in ("redacted", "raw"):
-        note = quoted(feedback.note, ATTACHMENT, _anonymiser(sees, workspace))
-        return {**told, "note": note}
-    return told
-
-
-def review_view(found: Review) -> dict[str, Any]:
-    """What a prompt may hold of a review: its verdict. What it found is in the numbers."""
-    return {"passed": found.passed, "back_to": found.back_to, "stopped_by_audit": bool(found.gate)}
 
 
 def tools_of(evidence: Evidence) -> list[dict[str, Any]]:

@@ -187,3 +187,25 @@ def test_a_decision_that_was_written_down_is_not_asked_for_again(
     kinds = Counter(event.type for event in read_events(run.events))
     assert kinds["plan.decided"] == 1
     assert json.loads((run.path / "run.json").read_text())["status"] == "paused"
+
+
+def test_a_yes_that_is_typed_again_signs_no_plan_that_nobody_has_seen(
+    tmp_path: Path, spec: Callable[..., Spec]
+) -> None:
+    """The yes was written down, its process killed; whoever says it again means the same plan."""
+    from agents.life_cycle import opened
+    from agents.policy import approve_all
+    from agents.terminal.session import walk
+
+    run = create_run(tmp_path, spec(), "ask")
+    with opened(run, tmp_path) as life_cycle:
+        life_cycle.advance(lambda plan: None)
+        plan = life_cycle.pending()
+        assert plan is not None
+        life_cycle._decided(plan, approve_all)  # as far as the log, and no further
+    assert walk(run, tmp_path, "nobody", as_json=True, first=approve_all) == 3
+    decided = [e.data["stage"] for e in read_events(run.events) if e.type == "plan.decided"]
+    assert decided == ["requirements"]
+    with opened(run, tmp_path) as life_cycle:
+        waiting = life_cycle.pending()
+        assert waiting is not None and waiting.stage == "cleaning"

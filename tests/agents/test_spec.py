@@ -8,7 +8,8 @@ import yaml
 from agents.spec import Spec, expand, load_spec
 from pipelines.errors import InputError
 
-EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.yaml"))
+FOLDER = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = sorted(path for path in FOLDER.glob("*.yaml") if path.stem != "policy")
 
 FULL = """
 goal: Tell the applications and malware families in these captures apart

@@ -127,7 +127,9 @@ def test_a_second_source_is_the_test_and_all_of_the_first_is_for_training(
 def twenty_rows(run: Run) -> dict[str, Any]:
     """Ten attacks and ten normal connections, drawn six times."""
     _, found = run(
-        "nsl_kdd_few_labels.yaml", "design.candidates=[baselines,cnn]", "data.sample.draws=6",
+        "nsl_kdd_few_labels.yaml",
+        "design.candidates=[baselines,cnn]",
+        "data.sample.draws=6",
     )
     return found
 

@@ -86,6 +86,7 @@ def test_a_chat_model_is_told_no_example(context: ToolContext) -> None:
     assert not any(secret in said for secret in SECRETS)
 
 
+@pytest.mark.usefixtures("small_forests")
 def test_a_thorough_look_tries_everything_and_measures(context: ToolContext) -> None:
     numbers = propose(context, thorough=True).numbers
     assert numbers["not_tried"] == []

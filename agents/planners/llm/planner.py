@@ -5,6 +5,7 @@ typed, checked and turned into a plan by code. Nothing that it says runs without
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -86,7 +87,7 @@ class LLMPlanner:
     def propose(self, evidence: Evidence, feedback: Feedback | None, before: Plan | None) -> Plan:
         """The rules' plan with what the model says instead; the rules' plan if it fails."""
         default = self._rules.propose(evidence, feedback, before)
-        stage, names = STAGES_SAID[evidence.stage], names_of(evidence)
+        stage, names = STAGES_SAID[evidence.stage], names_of(evidence, [default])
 
         def plan_of(said: Said) -> Plan:
             plan: Plan = stage.amended(default, said, evidence, names)
@@ -251,9 +252,11 @@ def _said(feedback: Feedback | None, names: Names) -> str:
 
 def _hidden(words: str, names: Names) -> str:
     """A person's words with the safe names in place of the data's."""
-    for real, safe in sorted(names.spoken_in(words).items(), key=lambda pair: -len(pair[0])):
-        words = words.replace(real, safe)
-    return words
+    spoken = {real: safe for real, safe in names.spoken_in(words).items() if not real.isdigit()}
+    if not spoken:
+        return words
+    any_of = "|".join(map(re.escape, sorted(spoken, key=len, reverse=True)))
+    return re.sub(rf"(?<!\w)(?:{any_of})(?!\w)", lambda said: spoken[said.group()], words)
 
 
 def _fell_back(failure: LlmFailure) -> str:

@@ -184,3 +184,24 @@ def test_what_doctor_found_is_where_auto_begins(tmp_path: Path) -> None:
 def test_a_damaged_memory_is_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "llm_servers.json").write_bytes(content)
     assert known_server(tmp_path, "a") is None
+
+
+@pytest.mark.parametrize(
+    ("extra", "complaint"),
+    [
+        ({"max_tokens": 99_999}, "max_tokens"),
+        ({"model": "dearer"}, "model"),
+        ({"n": 5, "messages": []}, "messages, n"),
+        ({"top_k": float("nan")}, "json"),
+    ],
+)
+def test_what_is_reckoned_with_is_not_in_the_extra_body(extra: dict, complaint: str) -> None:
+    with pytest.raises(ValueError, match=f"(?i){complaint}"):
+        LlmSettings(model="m", extra_body=extra)
+
+
+@pytest.mark.parametrize("text", ["seed: 2024-13-45", "[" * 5000])
+def test_yaml_that_python_cannot_hold_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "llm.yaml").write_text(text)
+    with pytest.raises(InputError, match="cannot be read as YAML"):
+        llm_settings(tmp_path)

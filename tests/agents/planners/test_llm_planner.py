@@ -14,9 +14,11 @@ from agents.budget import BudgetSpent
 from agents.checkpoints import Decision, Plan
 from agents.life_cycle import LifeCycle, create_run, opened
 from agents.planners.choose import planner_of
+from agents.planners.llm.planner import _hidden
 from agents.planners.rules import RulePlanner
 from agents.policy import approve_all
 from agents.spec import Spec
+from agents.wall.names import Names
 from pipelines.errors import InputError
 from pipelines.store.events import read_events
 
@@ -429,3 +431,27 @@ def test_a_model_that_cannot_say_what_was_meant_leaves_it_unclear(walk: Any) -> 
     with walk(PlannerDouble(), default="refusal") as there, there.run() as life_cycle:
         assert life_cycle.bench.planner.understand("hm", "stage design").kind == "unclear"
         assert there.server.requests
+
+
+def test_a_person_s_words_are_hidden_word_by_word_and_numbers_stay() -> None:
+    names = Names({"class": ["0", "1", "2", "Zorbl", "Zorbl attack"]})
+    assert _hidden("use 10 epochs, test 0.2", names) == "use 10 epochs, test 0.2"
+    said = _hidden("drop Zorbl attack, not Zorbls; Zorbl stays", names)
+    one, both = names.safe("class", "Zorbl"), names.safe("class", "Zorbl attack")
+    assert said == f"drop {both}, not Zorbls; {one} stays"
+
+
+def test_a_class_that_is_not_there_ends_no_revision(walk: Any) -> None:
+    """A person's typo in a plan is a name like others."""
+    with walk(PlannerDouble()) as there, there.run() as life_cycle:
+        life_cycle.advance(lambda plan: None)
+        plan = pending(life_cycle)
+        typo = Decision(
+            action="edit", plan=plan.digest(), edits={"record_requirements.benign": ["nosuch"]}
+        )
+        once = iter([typo])
+        life_cycle.advance(lambda plan: next(once, None))
+        plan = pending(life_cycle)
+        no = iter([Decision(action="reject", plan=plan.digest(), note="ask me less")])
+        life_cycle.advance(lambda plan: next(no, None))
+        assert pending(life_cycle).version == 3

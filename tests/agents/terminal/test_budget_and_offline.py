@@ -39,7 +39,10 @@ def test_a_spent_budget_says_how_to_go_on_and_does(netloop: Command, study: Path
     [
         ("minutes", "is not what=limit"),
         ("hours=3", "No budget is called 'hours'"),
-        ("minutes=-1", "budget.minutes"),
+        ("minutes=-1", "budget.minutes: a new limit is a number above 0"),
+        ("minutes=", "a number above 0"),
+        ("minutes=yes", "a number above 0"),
+        ("minutes=1e999", "a number above 0"),
         ("llm_calls=many", "budget.llm_calls"),
     ],
 )

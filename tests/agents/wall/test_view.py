@@ -10,8 +10,7 @@ import pytest
 from agents.checkpoints import Plan, Step
 from agents.planners.base import Evidence
 from agents.spec import Sees
-from agents.state import Feedback, Review
-from agents.wall.view import feedback_view, names_of, plan_view, review_view, view
+from agents.wall.view import names_of, plan_view, view
 from pipelines.errors import InputError
 from pipelines.privacy.key import NAME
 
@@ -205,25 +204,3 @@ def test_a_plan_is_its_steps_and_no_sentence(evidence: Make) -> None:
         "failed": True,
         "stopped_by_audit": False,
     }
-
-
-def test_a_persons_note_is_told_and_codes_sentences_only_where_words_may_leave(
-    tmp_path: Path,
-) -> None:
-    person = Feedback(source="person", note="Split by day.")
-    failure = Feedback(source="failure", note="Class Zonk has 1 capture, 10.0.0.1.pcap.")
-    for sees in LEVELS:
-        assert feedback_view(person, sees, tmp_path) == {
-            "source": "person",
-            "note": "Split by day.",
-        }
-    assert feedback_view(failure, "schema", tmp_path) == {"source": "failure"}
-    assert feedback_view(failure, "stats", tmp_path) == {"source": "failure"}
-    assert feedback_view(failure, "raw", tmp_path)["note"] == {"data": failure.note}
-    redacted = feedback_view(failure, "redacted", tmp_path)["note"]["data"]
-    assert redacted.startswith("Class Zonk has 1 capture") and "10.0.0.1" not in redacted
-
-
-def test_a_review_is_its_verdict() -> None:
-    found = Review(passed=False, findings=["Zonk-7 leaks."], back_to="cleaning", gate="Zonk-7")
-    assert review_view(found) == {"passed": False, "back_to": "cleaning", "stopped_by_audit": True}

@@ -165,14 +165,14 @@ print(rows, health.packets, health.ended_early, peak)
 
 
 @pytest.mark.slow
-def test_a_million_flows_of_one_packet(tmp_path, make):
+def test_more_flows_of_one_packet_than_may_be_open(tmp_path, make):
     """Half a million are open at most: that is the memory of the flow table, and no more."""
     path = tmp_path / "flood.pcap"
-    path.write_bytes(flood(1, 1_000_000, make))
+    path.write_bytes(flood(1, 650_000, make))
     out = subprocess.check_output([sys.executable, "-c", FLOOD, path], text=True)
     flows, packets, early, megabytes = map(int, out.split())
-    assert flows == packets == 1_000_000
-    assert early > 400_000
+    assert flows == packets == 650_000
+    assert early >= 150_000
     assert megabytes < 2_500
 
 

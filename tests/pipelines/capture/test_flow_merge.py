@@ -105,7 +105,7 @@ def cut_capture(draw, make):
 
 
 @given(st.data())
-@hypothesis_settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_cut_capture_has_the_flows_of_the_whole(make, data) -> None:
     packets, cuts = data.draw(cut_capture(make))
     with tempfile.TemporaryDirectory() as name:

@@ -5,6 +5,8 @@ import pytest
 from pipelines.cleaning.effect import measure_effect
 from pipelines.cleaning.kinds import Pool
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 
 def noisy(make_table, wrong: int) -> pa.Table:
     """Two classes that one column tells apart, of which ``wrong`` rows each are mislabelled."""

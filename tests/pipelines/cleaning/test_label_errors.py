@@ -112,6 +112,7 @@ def test_the_quarantine_says_what_the_models_take_the_row_for(make_table) -> Non
     assert quarantine[SCORE][0].as_py() < 0.3
 
 
+@pytest.mark.usefixtures("small_forests")
 def test_it_is_proposed_only_when_asked_for_and_never_recommended(make_table) -> None:
     pool = Pool(relabelled(clusters(make_table, 30), [5]))
     assert "label_errors" not in {one.filter.name for one in propose_filters(pool)}
@@ -122,6 +123,7 @@ def test_it_is_proposed_only_when_asked_for_and_never_recommended(make_table) ->
     assert found.effect is not None
 
 
+@pytest.mark.usefixtures("small_forests")
 def test_the_same_seed_judges_the_same(make_table) -> None:
     rows = relabelled(clusters(make_table, 30), [5])
     first, again = (

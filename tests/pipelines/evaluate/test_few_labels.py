@@ -12,6 +12,8 @@ from pipelines.progress import silent
 
 Rows = Callable[..., pa.Table]
 
+pytestmark = pytest.mark.usefixtures("small_forests")  # a study fits many
+
 
 def draws(rows: pa.Table, count: int, per_class: int) -> list[np.ndarray]:
     rng = np.random.default_rng(0)

@@ -30,8 +30,16 @@ CLASSES = {
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory) -> LabReport:
-    return make_lab(tmp_path_factory.mktemp("lab") / "out", size="tiny")
+def steps() -> list[tuple]:
+    """What was said of the progress of the lab."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory, steps) -> LabReport:
+    """A lab that was made in a folder which was there and empty."""
+    folder = tmp_path_factory.mktemp("lab")
+    return make_lab(folder, size="tiny", progress=lambda *step: steps.append(step))
 
 
 def records(path: Path) -> list[tuple[float, bytes]]:
@@ -82,7 +90,7 @@ def test_readme_says_that_it_is_synthetic(report):
 
 
 def test_the_same_seed_gives_the_same_bytes(report, tmp_path):
-    again = make_lab(tmp_path / "again", size="tiny", seed=0)
+    again = make_lab(tmp_path / "a new folder", size="tiny", seed=0)
     assert hash_folder(again.folder) == hash_folder(report.folder)
 
 
@@ -142,16 +150,9 @@ def test_pcap_bytes(tmp_path):
     )
 
 
-def test_progress_rises_to_its_total(tmp_path):
-    seen = []
-    make_lab(tmp_path / "lab", size="tiny", progress=lambda *step: seen.append(step))
-    assert seen[0] == ("making captures", 0, 20, "captures")
-    assert [step[1] for step in seen] == list(range(21))
-
-
-def test_an_empty_folder_may_be_used(tmp_path):
-    make_lab(tmp_path, size="tiny")
-    assert (tmp_path / "labels.csv").is_file()
+def test_progress_rises_to_its_total(report, steps):
+    assert steps[0] == ("making captures", 0, 20, "captures")
+    assert [step[1] for step in steps] == list(range(21))
 
 
 def test_a_folder_in_use_is_refused_and_left_alone(tmp_path):

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable, Sequence
+from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -78,8 +79,9 @@ def lab(tiny_lab) -> Path:
 
 @pytest.fixture(scope="session")
 def fitted(lab) -> Callable[[str, str], object]:
-    """Fit a model by name on the lab's flows or packets."""
+    """Fit a model by name on the lab's flows or packets, once."""
 
+    @cache
     def fit(name: str, granularity: str = "flow"):
         rows = load_source(lab, "folder", granularity).rows
         model = new_model(name)

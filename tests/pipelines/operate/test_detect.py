@@ -246,11 +246,12 @@ TABLE = "bytes,service,label\n" + "".join(
 )
 
 
-@pytest.fixture
-def table_detector(tmp_path) -> Detector:
+@pytest.fixture(scope="module")
+def table_detector(tmp_path_factory) -> Detector:
     """A detector of two classes in a small table."""
-    (tmp_path / "train.csv").write_text(TABLE)
-    rows = load_source(tmp_path / "train.csv", "label").rows
+    folder = tmp_path_factory.mktemp("table")
+    (folder / "train.csv").write_text(TABLE)
+    rows = load_source(folder / "train.csv", "label").rows
     model = new_model("random_forest")
     labels = rows["label"].to_pylist()
     model.fit(rows, labels, masks=DEFAULT_MASKS, seed=0, validation=None, progress=silent)
@@ -262,8 +263,8 @@ def table_detector(tmp_path) -> Detector:
         columns={"bytes": "number", "service": "text"},
         benign=["good"],
     )
-    package(tmp_path / "detector", model, info)
-    return Detector.load(tmp_path / "detector")
+    package(folder / "detector", model, info)
+    return Detector.load(folder / "detector")
 
 
 def test_a_table_without_labels(table_detector, tmp_path):
@@ -276,6 +277,7 @@ def test_a_table_without_labels(table_detector, tmp_path):
 
 def test_rows_are_counted_through_batches(table_detector, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "BATCH_ROWS", 7)
+    (tmp_path / "train.csv").write_text(TABLE)
     records = list(detect(table_detector, tmp_path / "train.csv"))
     assert [record["ml"]["row"] for record in records] == list(range(1, 41))
 

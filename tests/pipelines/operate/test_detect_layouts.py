@@ -18,6 +18,8 @@ from pipelines.progress import silent
 Rows = Sequence[Sequence[str]]
 CLASSES = ("good", "evil")
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 
 def train(source: Path, folder: Path, label: str | None = None) -> Detector:
     """A detector of a table, packed with what its import knows."""
