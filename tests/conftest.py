@@ -10,6 +10,9 @@ from hypothesis import settings
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.append(str(REPOSITORY / "tests" / "shared"))  # modules that several tests import
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # one of several: threads of each would wait for others
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 settings.register_profile("any machine", deadline=None)  # how long a test takes proves nothing
 settings.load_profile("any machine")
 

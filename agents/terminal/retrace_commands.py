@@ -98,7 +98,9 @@ def fork(
 def diff(
     run: Run, other: Other, as_json: Json = False, workspace: Workspace = DEFAULT_WORKSPACE
 ) -> None:
-    """Compare two runs: specs, plans and decisions, data, scores, findings, cost.
+    """Compare two runs.
+
+    Specs, plans and decisions, data, scores with intervals, findings and cost.
 
     Example: netloop runs diff 20261120-181924-1f9a last
     """

@@ -21,6 +21,8 @@ Rows = Callable[..., pa.Table]
 SETTINGS: dict[str, dict[str, Any]] = {"cnn": {"channels": 16, "embedding": 8, "epochs": 25}}
 SMART = [name for name in QUICK if name != "majority"]
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 
 def fitted(name: str, rows: pa.Table, seed: int = 0, **settings: Any) -> Classifier:
     model = new_model(name, {**SETTINGS.get(name, {}), **settings} if name == "cnn" else None)

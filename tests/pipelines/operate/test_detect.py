@@ -4,6 +4,7 @@ import gzip
 import json
 import shutil
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -247,8 +248,8 @@ TABLE = "bytes,service,label\n" + "".join(
 
 
 @pytest.fixture(scope="module")
-def table_detector(tmp_path_factory) -> Detector:
-    """A detector of two classes in a small table."""
+def packed_table(tmp_path_factory) -> Path:
+    """The folder of a packed detector of two classes in a small table, beside that table."""
     folder = tmp_path_factory.mktemp("table")
     (folder / "train.csv").write_text(TABLE)
     rows = load_source(folder / "train.csv", "label").rows
@@ -264,7 +265,12 @@ def table_detector(tmp_path_factory) -> Detector:
         benign=["good"],
     )
     package(folder / "detector", model, info)
-    return Detector.load(folder / "detector")
+    return folder / "detector"
+
+
+@pytest.fixture(scope="module")
+def table_detector(packed_table) -> Detector:
+    return Detector.load(packed_table)
 
 
 def test_a_table_without_labels(table_detector, tmp_path):
@@ -331,14 +337,16 @@ def test_texts_for_numbers_are_refused(table_detector, tmp_path):
         ("capture.pcap", "capture.pcap holds captures, but this detector reads tables"),
     ],
 )
-def test_a_table_detector_wants_a_table(table_detector, capture, tmp_path, name, words):
+def test_a_table_detector_wants_a_table(
+    packed_table, table_detector, capture, tmp_path, name, words
+):
     (tmp_path / "capture.pcap").write_bytes(capture.read_bytes())
     (tmp_path / "notes.md").write_text("# Notes\n")
     with pytest.raises(InputError, match=words):
         list(detect(table_detector, tmp_path / name))
     with pytest.raises(InputError, match=words):
-        check_source(tmp_path / "detector", tmp_path / name)
-    check_source(tmp_path / "detector", tmp_path / "train.csv")
+        check_source(packed_table, tmp_path / name)
+    check_source(packed_table, packed_table.with_name("train.csv"))
 
 
 @pytest.mark.parametrize(
