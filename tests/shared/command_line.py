@@ -2,7 +2,6 @@
 
 import io
 import os
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -66,17 +65,6 @@ def run_here(*words: object, folder: Path, env: Mapping[str, str] | None = None)
             main()
     code = ended.value.code
     return Ended(code if isinstance(code, int) else 0, out.getvalue(), err.getvalue())
-
-
-def run_line(line: str, folder: Path) -> Ended:
-    """A line of a document, ``netloop WORDS`` or ``netloop WORDS > FILE``, in this process."""
-    command, *words = shlex.split(line)
-    assert command == "netloop", line
-    if words[-2:-1] != [">"]:
-        return run_here(*words, folder=folder)
-    ended = run_here(*words[:-2], folder=folder)
-    (folder / words[-1]).write_text(ended.out)
-    return ended
 
 
 def run_process(*words: object, folder: Path, env: Mapping[str, str] | None = None) -> Ended:

@@ -1,29 +1,42 @@
 """The story of packets: the same masks, splits and audit as flows, from the lab to the detector."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import Command, Ended, run_here
+
+NETLOOP = Path(sys.executable).with_name("netloop")
+
+Netloop = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, tiny_lab: Path) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty folder with a small lab in it."""
     folder = tmp_path_factory.mktemp("packets")
-    (folder / "lab").symlink_to(tiny_lab)
+    subprocess.run([NETLOOP, "lab", "lab", "--size", "tiny"], cwd=folder, check=True, timeout=600)
     return folder
 
 
 @pytest.fixture(scope="module")
-def netloop(folder: Path) -> Command:
+def netloop(folder: Path) -> Netloop:
     """Run a command there; it must succeed."""
 
-    def run(*words: object, code: int = 0) -> Ended:
-        ended = run_here(*words, folder=folder)
-        assert ended.code == code, ended.err
-        return ended
+    def run(*words: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [NETLOOP, *map(str, words)],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=1500,
+        )
+        assert done.returncode == code, done.stderr
+        return done
 
     return run
 
@@ -32,14 +45,14 @@ SOURCE = ("lab", "--label", "folder")
 PACKETS = (*SOURCE, "--granularity", "packet")
 
 
-def found(done: Ended) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(done.out)
+def found(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(done.stdout)
     return values
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("by", ["flow", "time", "capture", "host", "day"])
-def test_a_packet_goes_where_its_flow_goes(netloop: Command, by: str) -> None:
+def test_a_packet_goes_where_its_flow_goes(netloop: Netloop, by: str) -> None:
     flows = found(netloop("data", "split", *SOURCE, "--by", by, "--json"))
     packets = found(netloop("data", "split", *PACKETS, "--by", by, "--json"))
     assert packets["groups_on_two_sides"] == 0
@@ -50,7 +63,7 @@ def test_a_packet_goes_where_its_flow_goes(netloop: Command, by: str) -> None:
 
 
 @pytest.mark.slow
-def test_packets_are_audited_as_flows_are(netloop: Command) -> None:
+def test_packets_are_audited_as_flows_are(netloop: Netloop) -> None:
     audit = found(netloop("data", "audit", *PACKETS, "--by", "flow", "--json"))
     assert audit["verdict"] == "trustworthy" and audit["masks"]
     groups = {row["group"]: row for row in audit["groups"]}
@@ -62,7 +75,7 @@ def test_packets_are_audited_as_flows_are(netloop: Command) -> None:
 
 
 @pytest.mark.slow
-def test_a_packet_detector_is_trained_tested_and_used(netloop: Command, folder: Path) -> None:
+def test_a_packet_detector_is_trained_tested_and_used(netloop: Netloop, folder: Path) -> None:
     trained = netloop(
         "train", "cnn", *PACKETS, "--by", "flow", "--epochs", 2, "--out", "detector", "--json"
     )
@@ -72,13 +85,13 @@ def test_a_packet_detector_is_trained_tested_and_used(netloop: Command, folder: 
     assert described["granularity"] == "packet"
     tested = found(netloop("evaluate", "detector", *SOURCE, "--json"))
     assert tested["models"][0]["name"] == "cnn"
-    lines = netloop("detect", "detector", "lab/web").out.splitlines()
+    lines = netloop("detect", "detector", "lab/web").stdout.splitlines()
     records = [json.loads(line) for line in lines]
     assert len(records) > 100 and {record["event_type"] for record in records} == {"ml"}
 
 
 @pytest.mark.slow
-def test_a_run_over_packets_ends_in_a_report(netloop: Command, folder: Path) -> None:
+def test_a_run_over_packets_ends_in_a_report(netloop: Netloop, folder: Path) -> None:
     (folder / "packets.yaml").write_text(
         "goal: Tell the classes of the lab apart, packet by packet\n"
         "data: {source: lab, label: folder, granularity: packet, split: {by: capture}}\n"
@@ -93,12 +106,12 @@ def test_a_run_over_packets_ends_in_a_report(netloop: Command, folder: Path) -> 
 
 
 @pytest.mark.slow
-def test_few_labels_of_packets(netloop: Command, folder: Path) -> None:
+def test_few_labels_of_packets(netloop: Netloop, folder: Path) -> None:
     (folder / "few.yaml").write_text(
         "goal: How far a few labelled packets go\n"
         "data: {source: lab, label: folder, granularity: packet, split: {by: flow},\n"
         "  sample: {per_class: 5, draws: 2}}\n"
-        "design: {candidates: [majority, logistic_regression]}\n"
+        "design: {candidates: [majority, random_forest]}\n"
     )
     ended = found(netloop("run", "few.yaml", "--approve", "auto", "--json"))
     assert ended["status"] == "done" and ended["models"][1]["draws"]
@@ -106,7 +119,7 @@ def test_few_labels_of_packets(netloop: Command, folder: Path) -> None:
 
 @pytest.mark.slow
 def test_a_leak_in_packets_stops_the_run_until_somebody_says_why(
-    netloop: Command, folder: Path
+    netloop: Netloop, folder: Path
 ) -> None:
     """Captures of one class each come from hosts of their own: addresses tell everything."""
     lines = (
@@ -118,13 +131,13 @@ def test_a_leak_in_packets_stops_the_run_until_somebody_says_why(
     (folder / "told.csv").write_text("\n".join(["who,x,kind", *rows]))
     (folder / "gate.yaml").write_text(lines)
     stopped = netloop("run", "gate.yaml", "--approve", "auto", "--json", code=1)
-    assert "the audit found a leak" in stopped.err and "--override" in stopped.err
+    assert "the audit found a leak" in stopped.stderr and "--override" in stopped.stderr
     assert found(stopped)["status"] == "failed" and found(stopped)["models"] == []
     netloop("runs", "approve", "last", "--override", "  ", code=2)
     done = netloop("runs", "approve", "last", "--override", "known there too", "--json")
     said = found(done)["notice"]
     assert said.startswith("This number was accepted although the audit found a leak: who alone")
     assert said.endswith("Overridden by a person: known there too")
-    shown = netloop("runs", "show", "last").out
+    shown = netloop("runs", "show", "last").stdout
     assert " ".join(shown.split()).startswith(said)
     assert said.split(" (accuracy")[0] in Path(found(done)["report"]).read_text()

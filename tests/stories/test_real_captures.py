@@ -46,9 +46,7 @@ def field(found: dict[str, Any], name: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def twenty_classes(run: Run) -> dict[str, Any]:
     """Trained on each class's earlier half, tested on its later half."""
-    code, found = run(
-        "ustc.yaml", "design.candidates=[majority,random_forest,cnn]", "design.epochs=5"
-    )
+    code, found = run("ustc.yaml", "design.candidates=[majority,random_forest,cnn]")
     assert (code, found["status"]) == (0, "done")
     return found
 
@@ -125,11 +123,9 @@ def test_a_second_source_is_the_test_and_all_of_the_first_is_for_training(
 
 @pytest.fixture(scope="module")
 def twenty_rows(run: Run) -> dict[str, Any]:
-    """Ten attacks and ten normal connections, drawn six times."""
+    """Ten attacks and ten normal connections, drawn eight times."""
     _, found = run(
-        "nsl_kdd_few_labels.yaml",
-        "design.candidates=[baselines,cnn]",
-        "data.sample.draws=6",
+        "nsl_kdd_few_labels.yaml", "design.candidates=[baselines,cnn]", "data.sample.draws=8"
     )
     return found
 
