@@ -41,6 +41,15 @@ class Block(_Part):
         return self.dilation * (self.kernel - 1) + 1
 
     @model_validator(mode="after")
+    def _has_something_to_normalise(self) -> Self:
+        if self.norm == "layer" and self.width < 2:
+            raise ValueError(
+                "norm 'layer' over one feature map leaves nothing of a sequence of one place: "
+                "take a width of two, or norm 'none'"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _sum_fits(self) -> Self:
         if self.residual and self.kernel % 2 == 0:
             raise ValueError(

@@ -581,3 +581,10 @@ def test_specifications_are_data_and_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
         spec.head = 5
     assert Optimiser().model_dump()["name"] == "adamw"
+
+
+def test_one_feature_map_is_not_normalised_within_itself() -> None:
+    """With one row and one place torch refuses it, in the middle of a training."""
+    with pytest.raises(ValueError, match="take a width of two"):
+        Block(width=1, norm="layer")
+    assert Block(width=2, norm="layer").width == 2
