@@ -73,6 +73,11 @@ class Plan(BaseModel):
         asked = [[question.id, question.default] for question in self.questions]
         return hash_text(canonical_json([self.stage, self.version, calls, asked]))
 
+    @property
+    def place(self) -> str:
+        """``design/2``: its stage and its version, the name of it in a run."""
+        return f"{self.stage}/{self.version}"
+
     def minutes(self) -> float:
         """Estimated minutes of all steps."""
         return sum(step.estimate.minutes for step in self.steps)

@@ -18,13 +18,14 @@ from langgraph.types import Command, interrupt
 from agents.checkpoints import STAGES, Decision, Plan, PlanRecord, Stage, plan_changes, step_names
 from agents.edits import apply_decision
 from agents.planners.base import Evidence
+from agents.routing import route
 from agents.stages import StageRules, rules_of
 from agents.state import (
     FLOW_VERSION,
     Feedback,
     Review,
     State,
-    last_review,
+    plan_in,
     standing_gate,
     versions_of,
 )
@@ -74,7 +75,7 @@ class StageMachine:
         before = past[-1].plan if past else None
         if feedback and feedback.source == "failure":
             # as it ran, with the answers that were given: nothing is asked twice
-            plan = _plan(state).model_copy(update={"failure": feedback.note, "questions": []})
+            plan = plan_in(state).model_copy(update={"failure": feedback.note, "questions": []})
         else:
             plan = self._gated(self._planned(state, feedback, before), state, before)
         plan = self.bench.priced(plan.model_copy(update={"version": len(past) + 1}), state)
@@ -86,9 +87,9 @@ class StageMachine:
         self, state: State
     ) -> Command[Literal["approve", "edit", "answer", "propose", "execute", "close"]]:
         """Wait for a decision. Nothing else: code before an interrupt runs again on resume."""
-        plan = _plan(state)
+        plan = plan_in(state)
         answer = interrupt({"plan": plan.model_dump()}, response_schema=Decision)
-        return _route(state, Decision.model_validate(answer), self.rules)
+        return route(state, Decision.model_validate(answer), self.rules)
 
     def edit(self, state: State) -> State:
         """The plan with a person's changes, as a version that needs its own yes."""
@@ -105,12 +106,12 @@ class StageMachine:
         evidence = self._evidence(state, record.plan.version)
         reply = self.bench.planner.answer(evidence, record.plan, question)
         self.bench.events.append("question.answered", question=question, answer=reply)
-        return {"history": {_key(record.plan): record.model_copy(update={"answer": reply})}}
+        return {"history": {record.plan.place: record.model_copy(update={"answer": reply})}}
 
     def execute(self, state: State) -> State:
         """Run the next step of the approved plan, one a visit."""
         self.bench.check_stop()
-        plan, done = _plan(state), state.get("done", 0)
+        plan, done = plan_in(state), state.get("done", 0)
         if done >= len(plan.steps):
             return {"done": done}
         self.bench.check_minutes(state)
@@ -124,7 +125,7 @@ class StageMachine:
             "done": done + 1,
             "artifacts": result.artifacts,
             "numbers": {called: result.numbers},
-            "results": {f"{_key(plan)}/{done} {step.tool}": result},
+            "results": {f"{plan.place}/{done} {step.tool}": result},
         }
 
     def review(self, state: State) -> Command[Literal["propose", "close"]]:
@@ -143,7 +144,7 @@ class StageMachine:
                 reason=found.override,
                 by=found.by,
             )
-        update: State = {"reviews": {_key(_plan(state)): found}, "feedback": None}
+        update: State = {"reviews": {plan_in(state).place: found}, "feedback": None}
         if found.back_to is None:
             return Command(goto="close", update=update)
         note = " ".join([*found.findings, *found.reading])
@@ -188,7 +189,7 @@ class StageMachine:
 
     def _read(self, found: Review, state: State) -> Review:
         """What code found, with the planner's reading of it, which may ask for another trial."""
-        plan = _plan(state)
+        plan = plan_in(state)
         if found.gate:
             return found
         said = self.bench.planner.read(self._evidence(state, plan.version), plan, found)
@@ -204,7 +205,7 @@ class StageMachine:
         self.bench.events.append(
             "plan.proposed", plan=plan.model_dump(mode="json"), digest=plan.digest()
         )
-        return {"plan": plan, "done": 0, "history": {_key(plan): PlanRecord(plan=plan)}}
+        return {"plan": plan, "done": 0, "history": {plan.place: PlanRecord(plan=plan)}}
 
 
 def build_life_cycle(bench: Workbench, checkpointer: BaseCheckpointSaver[Any]) -> Graph:
@@ -230,7 +231,7 @@ def _after_execute(state: State) -> str:
         return "close"
     if state.get("feedback"):
         return "propose"
-    return "execute" if state["done"] < len(_plan(state).steps) else "review"
+    return "execute" if state["done"] < len(plan_in(state).steps) else "review"
 
 
 def _next_stage(following: str) -> Any:
@@ -240,47 +241,3 @@ def _next_stage(following: str) -> Any:
         return state.get("back_to") or following
 
     return choose
-
-
-def _route(state: State, decision: Decision, rules: StageRules) -> Command[Any]:
-    plan = _plan(state)
-    if decision.plan != plan.digest() or (decision.action == "skip" and rules.required):
-        return Command(goto="approve")  # it answers another plan, or may not be: ask again
-    record = PlanRecord(plan=plan, decision=decision)
-    update: State = {"history": {_key(plan): record}, "feedback": None, "back_to": None}
-    if decision.override:
-        return _overridden(state, decision, update)
-    if decision.action == "ask":
-        return Command(goto="answer", update={**update, "question": decision.note})
-    if decision.action == "reject":
-        update["feedback"] = Feedback(source="person", note=decision.note)
-        return Command(goto="propose", update=update)
-    if decision.action == "abort":
-        return Command(goto="close", update={**update, "outcome": "refused"})
-    if decision.action == "skip":
-        return Command(goto="close", update=update)
-    if decision.action == "edit":
-        return Command(goto="edit", update=update)
-    return Command(goto="execute", update={**update, "plan": apply_decision(plan, decision)})
-
-
-def _overridden(state: State, decision: Decision, update: State) -> Command[Any]:
-    """Go on with what was made before the gate: this plan, which would mend it, does not run."""
-    found = last_review(state, _plan(state).stage)
-    if found is None or not found[1].gate or decision.by != "person":
-        return Command(goto="approve")
-    name, review = found
-    accepted = review.model_copy(
-        update={"override": decision.override, "by": decision.by, "back_to": None}
-    )
-    return Command(goto="close", update={**update, "reviews": {name: accepted}})
-
-
-def _plan(state: State) -> Plan:
-    plan = state.get("plan")
-    assert plan is not None, "a stage's nodes run only after its propose"
-    return plan
-
-
-def _key(plan: Plan) -> str:
-    return f"{plan.stage}/{plan.version}"

@@ -17,17 +17,19 @@ from langgraph.types import Command
 
 from agents.budget import BudgetSpent, What
 from agents.checkpoints import STAGES, Decision, Plan
+from agents.decision_log import write_decision, written_decision
 from agents.edits import apply_decision, check_decision
 from agents.graph import Graph, build_life_cycle, first_state
 from agents.planners.base import Planner, Spends
 from agents.planners.rules import RulePlanner
-from agents.spec import Spec, parse_spec
+from agents.spec import Spec
+from agents.spec_file import parse_spec
 from agents.stages import rules_of
 from agents.state import FLOW_VERSION, State
 from agents.workbench import Drained, Workbench
 from pipelines.errors import InputError, NetloopError
 from pipelines.progress import Progress, silent
-from pipelines.store.events import EventLog, read_events
+from pipelines.store.events import EventLog
 from pipelines.store.run import RunFolder
 from tools.rates import Rates
 from tools.registry import find_tool
@@ -103,7 +105,7 @@ class LifeCycle:
             elif not snapshot.next:
                 return final_status(self.state())
             elif (plan := self.pending()) is not None:
-                decision = self._given(plan) or self._decided(plan, decide)
+                decision = written_decision(self.run.events, plan) or self._decided(plan, decide)
                 if decision is None:
                     return "paused"
                 if decision.action == "abort" and decision.by == "policy":
@@ -126,28 +128,8 @@ class LifeCycle:
         if decision is None:
             return None
         self.check(plan, decision)
-        self.bench.events.append(
-            "plan.decided", stage=plan.stage, version=plan.version, **decision.model_dump()
-        )
-        if decision.override:
-            self.bench.events.append(
-                "gate.overridden",
-                stage=plan.stage,
-                found=plan.gate,
-                reason=decision.override,
-                by=decision.by,
-            )
+        write_decision(self.bench.events, plan, decision)
         return decision
-
-    def _given(self, plan: Plan) -> Decision | None:
-        """A decision that was written down, and that a kill kept from the graph."""
-        passed_over = ("run.", "budget.", "gate.")
-        events = reversed(read_events(self.run.events))
-        last = next((event for event in events if not event.type.startswith(passed_over)), None)
-        if last is None or last.type != "plan.decided" or last.data["plan"] != plan.digest():
-            return None
-        known = {name: last.data[name] for name in Decision.model_fields}
-        return Decision.model_validate(known)
 
     def _stopped(self, plan: Plan) -> NetloopError:
         """The gate, where nobody may go through it."""

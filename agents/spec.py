@@ -1,28 +1,20 @@
 """The YAML spec of a run: what to detect, in which data, how well, with which budget."""
 
 import difflib
-import os
-import re
-from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
 from pipelines.datasets.fields import check_masks
-from pipelines.errors import InputError
 from pipelines.executors import Workers
 from pipelines.models.registry import MODELS
-from tools.requirements import Place, TaskCode
-
-Sees = Literal["schema", "stats", "redacted", "raw"]
+from tools.requirements import Place, Sees, TaskCode
 
 
 class SpecPart(BaseModel):
@@ -172,117 +164,3 @@ class Spec(SpecPart):
     attachments: list[str] = Field(default_factory=list, max_length=10)
     """Text files that belong to the goal; only their sizes leave at ``schema`` and ``stats``."""
     seed: int = Field(default=0, ge=0, lt=2**32)
-
-
-def load_spec(path: Path, changes: list[str] | None = None) -> Spec:
-    """Read a spec file and apply ``key=value`` changes (dotted keys, YAML values).
-
-    Raises InputError: no such file, no YAML, an unknown key (with the nearest valid one), a value
-    out of bounds, an environment variable that is not set.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"The spec {path} cannot be read: {error.strerror}.",
-            "Give a YAML spec (there are some in examples/), or talk it through: netloop chat",
-        ) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"The spec {path} is not YAML: {_one_line(error)}.") from error
-    if not isinstance(content, dict):
-        raise InputError(f"The spec {path} is not a mapping of keys.", "Begin with 'goal: ...'.")
-    for change in changes or []:
-        _apply(content, change)
-    return parse_spec(content, str(path))
-
-
-def parse_spec(content: dict[str, Any], where: str) -> Spec:
-    """Check a spec that was read, expanding environment variables in its paths.
-
-    Raises InputError as ``load_spec`` does.
-    """
-    try:
-        spec = Spec.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"In {where}: {_explain(error)}.") from error
-    data = spec.data.model_copy(
-        update={
-            name: expand(getattr(spec.data, name), f"data.{name}")
-            for name in ("source", "label", "test")
-        }
-    )
-    return spec.model_copy(update={"data": data, "design": _expanded(spec.design)})
-
-
-def _expanded(design: DesignSpec) -> DesignSpec:
-    """The design with the path of its base expanded."""
-    if design.traffic_lm is None:
-        return design
-    base = expand(design.traffic_lm.base, "design.traffic_lm.base")
-    tuned = design.traffic_lm.model_copy(update={"base": base})
-    return design.model_copy(update={"traffic_lm": tuned})
-
-
-def expand(text: str | None, where: str) -> str | None:
-    """``$NAME`` and ``${NAME}`` from the environment, ``~`` as the home folder.
-
-    Raises InputError if a variable is not set.
-    """
-    if text is None:
-        return None
-    filled = os.path.expandvars(text)
-    if filled.startswith("~"):
-        filled = str(Path(filled).expanduser())
-    if missing := re.search(r"\$(\w+|\{[^}]*\})", filled):
-        name = missing.group(1).strip("{}")
-        raise InputError(
-            f"{where} names the environment variable {name}, which is not set.",
-            f"Set it: export {name}=/path/to/the/captures",
-        )
-    return filled
-
-
-def _apply(content: dict[str, Any], change: str) -> None:
-    key, equals, text = change.partition("=")
-    if not equals or not key:
-        raise InputError(
-            f"--set {change!r} is not key=value.", "Example: --set data.split.test=0.3"
-        )
-    try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"--set {key}: the value is not YAML: {_one_line(error)}.") from error
-    *parents, last = key.split(".")
-    part = content
-    for name in parents:
-        below = part.setdefault(name, {})
-        if not isinstance(below, dict):
-            raise InputError(f"--set {key}: {name} is a value, not a group of keys.")
-        part = below
-    part[last] = value
-
-
-def _explain(error: ValidationError) -> str:
-    return "; ".join(_explain_one(dict(item)) for item in error.errors()[:5])
-
-
-def _explain_one(item: dict[str, Any]) -> str:
-    place = ".".join(str(part) for part in item["loc"])
-    if item["type"] != "extra_forbidden":
-        return f"{place}: {item['msg'].removeprefix('Value error, ').lower()}"
-    known = _keys_at(item["loc"][:-1])
-    near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.0)
-    return f"unknown key {place!r}, did you mean {near[0]!r}? (known here: {', '.join(known)})"
-
-
-def _keys_at(place: tuple[Any, ...]) -> list[str]:
-    model: type[BaseModel] = Spec
-    for name in place:
-        annotation = model.model_fields[name].annotation
-        candidates = [annotation, *getattr(annotation, "__args__", ())]
-        model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
-    return list(model.model_fields)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -66,6 +66,13 @@ class State(TypedDict, total=False):
     """Why the run ended before its last stage: refused."""
 
 
+def plan_in(state: State) -> Plan:
+    """The plan that a stage's nodes work on: they run only after it was proposed."""
+    plan = state.get("plan")
+    assert plan is not None, "a stage's nodes run only after its propose"
+    return plan
+
+
 def versions_of(state: State, stage: Stage) -> list[PlanRecord]:
     """All versions of a stage's plan so far, oldest first."""
     records = [r for r in state.get("history", {}).values() if r.plan.stage == stage]

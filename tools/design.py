@@ -1,10 +1,6 @@
-"""Tools of the design stage: train the ladder and the CNN, study few labels.
-
-None reads the test side but the few-label study, which chooses by folds within its own few rows.
-"""
+"""Tools of the design stage: train the ladder and the CNN. None reads the test side."""
 
 import json
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +10,7 @@ from pydantic import BeforeValidator, Field
 from pipelines.datasets.fields import DEFAULT_MASKS
 from pipelines.models.cnn.architecture import Architecture
 from pipelines.models.cnn.shipped import by_name
-from pipelines.models.registry import BASELINES, QUICK
+from pipelines.models.registry import BASELINES
 from pipelines.store.files import canonical_json, write_atomic
 from tools.spec import Estimate, Params, ToolContext, ToolResult, ToolSpec
 
@@ -59,12 +55,6 @@ class CnnParams(TrainParams):
         from pipelines.models.cnn.settings import CnnSettings
 
         return CnnSettings.model_validate(self.model_dump(exclude={"masks"}))
-
-
-class FewLabelParams(TrainParams):
-    models: list[str] = Field(default_factory=lambda: list(QUICK), min_length=1)
-    per_class: int = Field(default=10, ge=1, description="Labelled rows drawn of each class")
-    draws: int = Field(default=20, ge=2, le=1000)
 
 
 def split_sides(context: ToolContext, *sides: Any) -> Iterator[Any]:
@@ -134,7 +124,7 @@ def train_models(
         )
         curve = [epoch.model_dump(mode="json") for epoch in fitted.curve]
         record = {"validation_macro_f1": fitted.validation_macro_f1, "curve": curve}
-        artifacts[MODEL_PREFIX + name] = _save(fitted.classifier, record, context)
+        artifacts[MODEL_PREFIX + name] = keep_model(fitted.classifier, record, context)
         scores[name] = fitted.validation_macro_f1
         seconds[name] = round(fitted.seconds, 3)
         epochs = max(epochs, len(curve))
@@ -163,7 +153,7 @@ def device_of(models: Sequence[str]) -> str:
     return str(best_device())
 
 
-def _save(classifier: Any, record: dict[str, Any], context: ToolContext) -> str:
+def keep_model(classifier: Any, record: dict[str, Any], context: ToolContext) -> str:
     def fill(folder: Path) -> None:
         (folder / "model").mkdir()
         classifier.save(folder / "model")
@@ -212,82 +202,6 @@ def _better_trial(result: ToolResult, masks: list[str], context: ToolContext) ->
     return result.model_copy(update={"artifacts": artifacts, "numbers": numbers})
 
 
-def _few_labels(params: FewLabelParams, context: ToolContext) -> ToolResult:
-    from pipelines.datasets.split_manifest import Split
-    from pipelines.datasets.splits import sample_draws
-    from pipelines.evaluate.few_labels import study_few_labels
-    from pipelines.store.rows import read_rows
-
-    rows = read_rows(context.artifact("split_rows"))
-    split = Split.load(context.artifact("split"))
-    split.check(rows)
-    draws = sample_draws(rows, split, params.per_class, params.draws, context.seed)
-    started = time.monotonic()
-    study = study_few_labels(
-        params.models,
-        rows,
-        draws,
-        rows.take(split.rows_on("test")),
-        masks=params.masks,
-        seed=context.seed,
-        progress=context.progress,
-    )
-    values = study.model_dump(mode="json")
-    scores = {name: model["out_of_fold_macro_f1"] for name, model in values["models"].items()}
-    first = rows.take(draws[0])
-    artifacts = {
-        "few_labels": context.store.make(
-            lambda folder: write_atomic(folder / "few_labels.json", canonical_json(values))
-        ),
-        **{
-            MODEL_PREFIX + name: _fit_on(first, name, params.masks, scores, context)
-            for name in params.models
-        },
-    }
-    numbers = {
-        "validation": scores,
-        "best": values["best"],
-        "per_class": params.per_class,
-        "draws": params.draws,
-        "rows_per_draw": values["rows_per_draw"],
-        "test_rows": values["test_rows"],
-        "models": [_few_label_row(name, model) for name, model in values["models"].items()],
-        "seconds": {"few_labels": round(time.monotonic() - started, 3)},
-        "device": {"few_labels": device_of(params.models)},
-    }
-    return ToolResult(artifacts=artifacts, numbers=numbers, work=params.draws * len(params.models))
-
-
-def _fit_on(
-    rows: Any, name: str, masks: list[str], scores: dict[str, float], context: ToolContext
-) -> str:
-    """A model fitted on one draw, so that the study can end in a detector too."""
-    from pipelines.models.registry import new_model
-    from pipelines.progress import silent
-
-    model = new_model(name)
-    model.fit(
-        rows,
-        rows["label"].to_pylist(),
-        masks=masks,
-        seed=context.seed,
-        validation=None,
-        progress=silent,
-    )
-    return _save(model, {"validation_macro_f1": scores[name], "curve": []}, context)
-
-
-def _few_label_row(name: str, model: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": name,
-        "macro_f1": model["macro_f1"]["mean"],
-        "ci": model["macro_f1"]["ci"],
-        "accuracy": model["accuracy"]["mean"],
-        "validation_macro_f1": model["out_of_fold_macro_f1"],
-        "draws": {"accuracy": model["accuracy"], "macro_f1": model["macro_f1"]},
-    }
-
-
 def _estimate_baselines(params: BaselineParams, context: ToolContext) -> Estimate:
     rows = count_on(context, "train", "validation")
     minutes = context.rates.minutes("train_baselines", rows * len(params.models))
@@ -313,11 +227,6 @@ def _cnn_price(params: CnnParams, context: ToolContext) -> "Price":
     return price_of(params.settings(), rows, params.masks, len(classes))
 
 
-def _estimate_few_labels(params: FewLabelParams, context: ToolContext) -> Estimate:
-    minutes = context.rates.minutes("study_few_labels", params.draws * len(params.models))
-    return Estimate(rows=context.rows(), minutes=minutes, memory_mb=500)
-
-
 TRAIN_BASELINES = ToolSpec(
     name="train_baselines",
     summary="Fit the ladder of baselines and score each on validation rows",
@@ -338,16 +247,5 @@ TRAIN_CNN = ToolSpec(
     estimate=_estimate_cnn,
     needs=("split_rows", "split", f"{CNN_MODEL}?"),
     makes=(CNN_MODEL,),
-    version=2,
-)
-STUDY_FEW_LABELS = ToolSpec(
-    name="study_few_labels",
-    summary="Fit every model on a few rows of each class, many times, and give the spread",
-    params=FewLabelParams,
-    risk="train",
-    run=_few_labels,
-    estimate=_estimate_few_labels,
-    needs=("split_rows", "split"),
-    makes=("few_labels", "model/"),
     version=2,
 )

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import InputError
 from tools.cleaning import CLEAN_ROWS, PROPOSE_FILTERS
-from tools.design import STUDY_FEW_LABELS, TRAIN_BASELINES, TRAIN_CNN
+from tools.design import TRAIN_BASELINES, TRAIN_CNN
 from tools.detection import DETECT_LIVE, DETECT_TRAFFIC
 from tools.export import EXPORT_FLOWS
+from tools.few_labels import STUDY_FEW_LABELS
 from tools.lab import MAKE_LAB
 from tools.operation import (
     EVALUATE_DETECTOR,

@@ -30,6 +30,8 @@ class InspectParams(Params):
 
 
 TaskCode = Literal["MTD", "BND", "MDD", "WAD", "AAD", "EVD", "TBD", "EAC", "WF", "CD"]
+# How much of the data a planner's prompt may hold, from least to most.
+Sees = Literal["schema", "stats", "redacted", "raw"]
 Place = Literal["laptop", "server", "gateway", "cluster"]
 
 
@@ -48,7 +50,7 @@ class RecordParams(Params):
         default=None, gt=0, description="Longest time that a verdict on one row may take"
     )
     runs_on: Place | None = Field(default=None, description="Where the detector will run")
-    llm_sees: Literal["schema", "stats", "redacted", "raw"] = Field(
+    llm_sees: Sees = Field(
         default="stats",
         description="How much of the data a planner's prompt may hold; the spec's, or less",
     )

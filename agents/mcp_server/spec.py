@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agents.spec import Spec, load_spec, parse_spec
+from agents.spec import Spec
+from agents.spec_file import load_spec, parse_spec
 from pipelines.errors import InputError
 
 LOCAL_EXECUTORS = ("auto", "serial", "processes", "dask")

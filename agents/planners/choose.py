@@ -45,7 +45,7 @@ def meter_of(log: "AnswerLog", spec: Spec, settings: "LlmSettings") -> "Meter":
 
     budget = spec.budget
     limits = Limits(llm_calls=budget.llm_calls, tokens=budget.tokens, money=budget.money)
-    return Meter(limits, log, None if settings is None else settings.price)
+    return Meter(limits, log, settings.price)
 
 
 def _asking(run: RunFolder, spec: Spec, settings: "LlmSettings", workspace: Path) -> Planner:

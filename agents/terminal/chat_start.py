@@ -7,7 +7,8 @@ from rich.console import Console
 
 from agents.conversation.goal import doubt_about, is_plain, kinds_of_detection
 from agents.conversation.phrases import LISTS, SLASH
-from agents.spec import Spec, parse_spec
+from agents.spec import Spec
+from agents.spec_file import parse_spec
 from agents.state import FLOW_VERSION
 from agents.terminal.chat_ask import Back, Prompt, clean
 from agents.terminal.sanitize import visible

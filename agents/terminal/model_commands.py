@@ -180,12 +180,12 @@ def _evaluate_instructions(file: Path, base: str, relabel: bool, as_json: bool) 
 
 def find_detector(name: str, workspace: Path) -> Path:
     """A detector's folder, given as such or as the run that packed it."""
-    from agents.life_cycle import opened
+    if Path(name).is_dir():
+        return Path(name)
+    from agents.life_cycle import opened  # langgraph, which a folder has no need of
     from agents.terminal.runs_commands import find_run
     from pipelines.store.run import RUN_ID
 
-    if Path(name).is_dir():
-        return Path(name)
     if name != "last" and not RUN_ID.fullmatch(name):
         raise InputError(
             f"There is no detector folder {name!r}.", "Give a folder, a run's id, or last."

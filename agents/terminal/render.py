@@ -3,12 +3,11 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
-from agents.checkpoints import Plan
-from agents.output import RunOutput
 from agents.terminal.findings import (
     Numbers,
     print_fields,
@@ -24,6 +23,9 @@ from agents.terminal.tables import Cell, Column, print_table, say, say_exact, ti
 from pipelines.datasets.split_manifest import SIDES
 from pipelines.words import counted
 
+if TYPE_CHECKING:
+    from agents.output import RunOutput
+
 ROW_WORDS = {"flow": "flow", "packet": "packet", "table": "record"}
 STATUS_STYLES = {
     "done": "bold green",
@@ -35,7 +37,7 @@ STATUS_STYLES = {
 }
 
 
-def render_output(output: RunOutput, console: Console) -> None:
+def render_output(output: "RunOutput", console: Console) -> None:
     """What a run found: status, the reviews' findings, the proofs, the models, where things lie."""
     if output.notice:
         say(console, output.notice, "bold red")
@@ -64,12 +66,14 @@ def render_output(output: RunOutput, console: Console) -> None:
 
 
 def render_paused(
-    output: RunOutput, workspace: Path, console: Console, with_plan: bool = True
+    output: "RunOutput", workspace: Path, console: Console, with_plan: bool = True
 ) -> None:
     """The plan that waits, unless it is on the screen, and the commands that answer it."""
     if output.pending is None:
         return
     if with_plan:
+        from agents.checkpoints import Plan
+
         render_plan(Plan.model_validate(output.pending.plan), console)
     title(console, "This plan waits for a decision. To go on:")
     place = "" if workspace == Path(".netloop") else f" --workspace {shlex.quote(str(workspace))}"
@@ -161,7 +165,7 @@ def render_detection(result: Numbers, console: Console) -> None:
         print_health(result["health"], console)
 
 
-def _status_line(output: RunOutput) -> Text:
+def _status_line(output: "RunOutput") -> Text:
     words = output.status.replace("_", " ")
     style = STATUS_STYLES.get(output.status, "bold")
     return Text.assemble("Run ", safe_text(output.run), ": ", (words, style))

@@ -32,7 +32,7 @@ def run(
 
     Example: netloop run examples/quickstart.yaml --approve auto --json
     """
-    from agents.spec import load_spec
+    from agents.spec_file import load_spec
 
     raise typer.Exit(start(load_spec(spec, changes), workspace, approve, as_json))
 

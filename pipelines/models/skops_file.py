@@ -1,19 +1,36 @@
 """scikit-learn models in files: no pickle, equal bytes for equal models, safe to read."""
 
+import importlib
 import io
 import json
+import sys
 import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skops.io
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from pipelines.errors import InputError
 from pipelines.models.tree_check import check_trees
 from pipelines.store.files import write_atomic
+
+
+def _import_skops() -> Any:
+    """``skops.io`` without torch and dask, which take seconds: to list the types that it trusts,
+    skops imports all of scikit-learn, its bridges to other array libraries too. None stands for a
+    module that cannot be imported."""
+    bridges = [f"sklearn.externals.array_api_compat.{name}" for name in ("cupy", "dask", "torch")]
+    hidden = [name for name in bridges if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        return importlib.import_module("skops.io")
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
+skops_io = _import_skops()
 
 # Beside what skops trusts by itself: the nodes of fitted trees, and the look-up of this package.
 TRUSTED = (
@@ -24,7 +41,7 @@ TRUSTED = (
 
 # Everything that skops, numpy or zipfile raises on a file that is damaged or made to harm.
 REFUSALS = (
-    UntrustedTypesFoundException,
+    skops_io.exceptions.UntrustedTypesFoundException,
     zipfile.BadZipFile,
     zlib.error,
     AttributeError,
@@ -43,7 +60,7 @@ FIRST_DAY = (1980, 1, 1, 0, 0, 0)
 
 def write_skops(path: Path, estimator: Any) -> None:
     """Write a fitted estimator. Two equal estimators give equal files."""
-    write_atomic(path, _canonical(skops.io.dumps(estimator)))
+    write_atomic(path, _canonical(skops_io.dumps(estimator)))
 
 
 def read_skops(path: Path) -> Any:
@@ -54,10 +71,10 @@ def read_skops(path: Path) -> Any:
     """
     try:
         content = path.read_bytes()
-        unknown = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
+        unknown = sorted(set(skops_io.get_untrusted_types(data=content)) - set(TRUSTED))
         if unknown:
-            raise UntrustedTypesFoundException(unknown)
-        estimator = skops.io.loads(content, trusted=TRUSTED)
+            raise skops_io.exceptions.UntrustedTypesFoundException(unknown)
+        estimator = skops_io.loads(content, trusted=TRUSTED)
         check_trees(estimator)
     except REFUSALS as error:
         raise InputError(

@@ -194,9 +194,10 @@ def _schema(profile: Profile, columns: list[Column], several: bool, labelled: bo
 
 def _with(rows: pa.Table, schema: pa.Schema, extra: dict[str, str]) -> pa.Table:
     """The columns of ``schema``, those that the rows lack with one value throughout."""
+    known = set(rows.column_names)  # made anew at each look
     arrays = [
         rows.column(name)
-        if name in rows.column_names
+        if name in known
         else pa.repeat(pa.scalar(extra[name], pa.string()), rows.num_rows)
         for name in schema.names
     ]

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agents.spec import Spec, expand, load_spec
+from agents.spec import Spec
+from agents.spec_file import expand, load_spec
 from pipelines.errors import InputError
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples"

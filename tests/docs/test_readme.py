@@ -39,7 +39,7 @@ def test_the_commands_of_the_readme_work(tmp_path: Path) -> None:
 def test_the_spec_in_the_readme_is_valid() -> None:
     import yaml
 
-    from agents.spec import parse_spec
+    from agents.spec_file import parse_spec
 
     (block,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     assert parse_spec(yaml.safe_load(block), "README").seed == 0

@@ -5,7 +5,6 @@ typed, checked and turned into a plan by code. Nothing that it says runs without
 """
 
 import hashlib
-import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +20,7 @@ from agents.planners.base import Evidence, Reading
 from agents.planners.llm import augmentation, cleaning, design, operation, requirements
 from agents.planners.llm.proposals import ReadingSaid, Said
 from agents.planners.llm.requirements import LEVELS
+from agents.planners.llm.speech import OnPiece, Restored, hidden
 from agents.planners.rules import RulePlanner
 from agents.spec import Sees
 from agents.state import Feedback, Review
@@ -33,7 +33,6 @@ from tools.registry import find_tool
 T = TypeVar("T", bound=BaseModel)
 A = TypeVar("A")
 Messages = list[tuple[str, str]]
-OnPiece = Callable[[str], None]
 
 # Each has ``schema``, ``default`` (the rules' plan in a model's words) and ``amended`` (a plan out
 # of what the model says).
@@ -54,7 +53,7 @@ LASTING: tuple[Fault, ...] = (
 )  # fmt: skip
 PASSING: tuple[Fault, ...] = ("timeout", "rate_limited", "server_error", "unreadable", "no_choices")
 MOST_IN_A_ROW = 2
-# Fields of the audit that a prompt tells of, those first that give most of the label away.
+# Fields of the audit that a prompt tells of: those that give most of the label away.
 MOST_FIELDS = 8
 
 
@@ -101,7 +100,7 @@ class LLMPlanner:
             default=stage.default(default, evidence, names),
         )
         try:
-            said = self._ask(stage.schema, messages, _place(evidence, "propose"), plan_of)
+            said = self.ask(stage.schema, messages, _place(evidence, "propose"), plan_of)
         except LlmFailure as failure:
             return default.model_copy(update={"notes": [*default.notes, _fell_back(failure)]})
         return self._signed(plan_of(said), default, names)
@@ -112,11 +111,11 @@ class LLMPlanner:
         messages = load_prompt("answer").messages(
             evidence=self._seen(evidence, names),
             plan=plan_view(plan, names),
-            question=_hidden(question, names),
+            question=hidden(question, names),
         )
         place = _place(evidence, f"answer/{hashlib.sha256(question.encode()).hexdigest()[:12]}")
         try:
-            heard = _Restored(names, self.on_piece)
+            heard = Restored(names, self.on_piece)
             said = self._answering(lambda: self._model.say(messages, place, heard.piece))
             heard.end()
         except LlmFailure as failure:
@@ -134,7 +133,7 @@ class LLMPlanner:
             evidence=self._seen(evidence, names),
         )
         try:
-            said = self._ask(ReadingSaid, messages, _place(evidence, "read"), lambda said: said)
+            said = self.ask(ReadingSaid, messages, _place(evidence, "read"), lambda said: said)
         except LlmFailure as failure:
             return Reading(words=[_fell_back(failure)])
         return _reading(said, evidence.stage, names)
@@ -147,7 +146,7 @@ class LLMPlanner:
         messages = load_prompt("intent").messages(plan=shape, question=text)
         place = f"chat/{hashlib.sha256(f'{shape} {text}'.encode()).hexdigest()[:12]}"
         try:
-            return self._ask(Intent, messages, place, lambda said: said)
+            return self.ask(Intent, messages, place, lambda said: said)
         except LlmFailure:
             return Intent(kind="unclear", words=text)
 
@@ -168,11 +167,10 @@ class LLMPlanner:
             seen["all_filters"] = filters[0]
         audit = seen["numbers"].get("audit_shortcuts", {})
         if "fields" in audit:
-            strongest = sorted(audit["fields"], key=lambda f: -f.get("accuracy", 0))
-            audit["fields"] = strongest[:MOST_FIELDS]
+            audit["fields"] = audit["fields"][:MOST_FIELDS]  # the audit sorts them
         return seen
 
-    def _ask(self, schema: type[T], messages: Messages, place: str, use: Callable[[T], Any]) -> T:
+    def ask(self, schema: type[T], messages: Messages, place: str, use: Callable[[T], Any]) -> T:
         def check(said: T) -> None:
             use(said)
 
@@ -185,7 +183,7 @@ class LLMPlanner:
         try:
             found = ask()
         except LlmFailure as failure:
-            self._in_a_row += failure.fault in PASSING
+            self._in_a_row = self._in_a_row + 1 if failure.fault in PASSING else 0
             if failure.fault in LASTING or self._in_a_row >= MOST_IN_A_ROW:
                 self._gone = failure
             raise
@@ -211,26 +209,6 @@ class LLMPlanner:
         )
 
 
-class _Restored:
-    """Hands an answer on word by word, with the names that stand for the data's turned back."""
-
-    def __init__(self, names: Names, hear: OnPiece | None) -> None:
-        self._names = names
-        self._hear = hear
-        self._rest = ""
-
-    def piece(self, text: str) -> None:
-        """Take a piece; a word is handed on once it is whole."""
-        whole, blank, self._rest = (self._rest + text).rpartition(" ")
-        if blank and self._hear:
-            self._hear(self._names.restored(whole) + blank)
-
-    def end(self) -> None:
-        """Hand on what is left."""
-        if self._rest and self._hear:
-            self._hear(self._names.restored(self._rest))
-
-
 def _sees(evidence: Evidence) -> Sees:
     """What the spec allows, or the less that the approved requirements do."""
     recorded = evidence.numbers.get("record_requirements", {}).get("llm_sees")
@@ -247,16 +225,7 @@ def _said(feedback: Feedback | None, names: Names) -> str:
     sentences hold names of the data."""
     if feedback is None or feedback.source != "person":
         return ""
-    return f"The person says: {_hidden(feedback.note, names)}"
-
-
-def _hidden(words: str, names: Names) -> str:
-    """A person's words with the safe names in place of the data's."""
-    spoken = {real: safe for real, safe in names.spoken_in(words).items() if not real.isdigit()}
-    if not spoken:
-        return words
-    any_of = "|".join(map(re.escape, sorted(spoken, key=len, reverse=True)))
-    return re.sub(rf"(?<!\w)(?:{any_of})(?!\w)", lambda said: spoken[said.group()], words)
+    return f"The person says: {hidden(feedback.note, names)}"
 
 
 def _fell_back(failure: LlmFailure) -> str:

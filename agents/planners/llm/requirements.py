@@ -1,6 +1,6 @@
 """Requirements by a language model: the goal is read, at most three questions are asked."""
 
-from typing import Any
+from typing import Any, get_args
 
 from agents.checkpoints import Plan, Question, Step
 from agents.planners.base import Evidence
@@ -13,8 +13,7 @@ from pipelines.errors import InputError
 schema = RequirementsSaid
 RECORD, IMPORT = "record_requirements", "import_rows"
 NO_TASK = "none"
-# From what shows least of the data to what shows most.
-LEVELS: tuple[Sees, ...] = ("schema", "stats", "redacted", "raw")
+LEVELS: tuple[Sees, ...] = get_args(Sees)
 FIELDS = ("metric", "target", "max_false_positive_rate", "max_latency_ms", "runs_on", "llm_sees")
 KINDS = {
     "target": "share",

@@ -14,7 +14,7 @@ from agents.budget import BudgetSpent
 from agents.checkpoints import Decision, Plan
 from agents.life_cycle import LifeCycle, create_run, opened
 from agents.planners.choose import planner_of
-from agents.planners.llm.planner import _hidden
+from agents.planners.llm.speech import hidden
 from agents.planners.rules import RulePlanner
 from agents.policy import approve_all
 from agents.spec import Spec
@@ -435,8 +435,8 @@ def test_a_model_that_cannot_say_what_was_meant_leaves_it_unclear(walk: Any) -> 
 
 def test_a_person_s_words_are_hidden_word_by_word_and_numbers_stay() -> None:
     names = Names({"class": ["0", "1", "2", "Zorbl", "Zorbl attack"]})
-    assert _hidden("use 10 epochs, test 0.2", names) == "use 10 epochs, test 0.2"
-    said = _hidden("drop Zorbl attack, not Zorbls; Zorbl stays", names)
+    assert hidden("use 10 epochs, test 0.2", names) == "use 10 epochs, test 0.2"
+    said = hidden("drop Zorbl attack, not Zorbls; Zorbl stays", names)
     one, both = names.safe("class", "Zorbl"), names.safe("class", "Zorbl attack")
     assert said == f"drop {both}, not Zorbls; {one} stays"
 
