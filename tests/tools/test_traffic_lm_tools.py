@@ -67,22 +67,6 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str
     return folder, direct.artifacts
 
 
-@pytest.fixture
-def context(split: tuple[Path, dict[str, str]], tmp_path: Path) -> MakeContext:
-    """``context(tool, **more artefacts)`` in a workspace of the test's own."""
-    workspace = tmp_path / "workspace"
-    shutil.copytree(split[0], workspace)
-
-    def make(tool: str, **artifacts: str) -> ToolContext:
-        return ToolContext(
-            store=ArtifactStore(workspace / "artifacts"),
-            inputs=inputs_of(TOOLS[tool], {**split[1], **artifacts}),
-            rates=Rates.of(workspace),
-        )
-
-    return make
-
-
 def run(tool: str, context: ToolContext, **params: Any) -> ToolResult:
     return TOOLS[tool].run(check_params(TOOLS[tool], params), context)
 
