@@ -101,7 +101,7 @@ def _asked(planner: LLMPlanner, found: Explanation, trail: Trail, names: Names) 
     versions = [t.plan.version for t in trail.turns.values() if t.plan.stage == "operation"]
     place = f"operation/{versions[-1]}/explain/{hash_text(canonical_json(seen))[:12]}"
     messages = load_prompt("explain").messages(evidence=seen, default={"retrain": found.retrain})
-    return planner._ask(ExplainSaid, messages, place, lambda said: said)
+    return planner.ask(ExplainSaid, messages, place, lambda said: said)
 
 
 def _seen(found: Explanation, names: Names) -> dict[str, Any]:

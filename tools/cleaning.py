@@ -53,6 +53,7 @@ class CleanParams(FilterParams):
 def _propose(params: ProposeParams, context: ToolContext) -> ToolResult:
     from pipelines.cleaning.examples import examples
     from pipelines.cleaning.filters import not_tried, propose_filters
+    from pipelines.cleaning.recent import days_spanned
 
     pool = _pool(params, context)
     proposals = propose_filters(pool, params.thorough)
@@ -67,6 +68,7 @@ def _propose(params: ProposeParams, context: ToolContext) -> ToolResult:
         "filters": [found.filter.model_dump(mode="json") for found in proposals],
         "not_tried": [] if params.thorough else not_tried(pool),
         **_layout(pool.rows),
+        "days": days_spanned(pool.rows),
     }
     # rows are for a person's eyes: they lie in an artefact, not in numbers that planners see
     artifacts = {"filter_examples": digest}

@@ -28,12 +28,12 @@ KEYS: dict[str, Kind] = {
 }  # fmt: skip
 _WITH_WORDS = frozenset({"edit", "ask", "reject", "skip", "override"})
 _OF_A_STEP = frozenset({"always", "never"})
-# What a sentence may wish of the models, and of anything else: fields of Wishes.
-_OF_DESIGN = ("drop", "only", "add", "epochs", "method", "controls")
-_OF_OTHERS = (
-    "split_by", "test_share", "mask", "unmask", "keep_rows", "target", "alarms", "label",
-    "granularity",
-)  # fmt: skip
+# What a sentence may wish of one stage alone: fields of Wishes.
+_OF_STAGE: dict[Stage, tuple[str, ...]] = {
+    "requirements": ("target", "alarms", "label", "granularity"),
+    "cleaning": ("split_by", "test_share", "mask", "unmask", "keep_rows", "last_days"),
+    "design": ("drop", "only", "add", "epochs", "method", "controls"),
+}
 
 
 class Intent(BaseModel):
@@ -126,17 +126,20 @@ def _stage(line: str, plan: Plan) -> Intent | None:
         stage: Stage = next(name for name in STAGES if name == found.group(1))
         kind: Kind = "skip" if stage == plan.stage else "wish"
         return Intent(kind=kind, words=line, stage=None if stage == plan.stage else stage)
-    asked = line.endswith("?") or STAGES.index(plan.stage) >= STAGES.index("design")
-    if not asked and _only_of_design(read_note(line)):
-        return Intent(kind="wish", words=line, stage="design")
+    about = None if line.endswith("?") else _only_stage(read_note(line))
+    if about is not None and STAGES.index(plan.stage) < STAGES.index(about):
+        return Intent(kind="wish", words=line, stage=about)
     return None
 
 
-def _only_of_design(wishes: Wishes) -> bool:
-    def any_of(names: tuple[str, ...]) -> bool:
-        return any(getattr(wishes, name) not in (None, False, frozenset()) for name in names)
-
-    return any_of(_OF_DESIGN) and not any_of(_OF_OTHERS)
+def _only_stage(wishes: Wishes) -> Stage | None:
+    """The one stage that all wishes are about."""
+    about: list[Stage] = [
+        stage
+        for stage, names in _OF_STAGE.items()
+        if any(getattr(wishes, name) not in (None, False, frozenset()) for name in names)
+    ]
+    return about[0] if len(about) == 1 else None
 
 
 def _value(line: str, plan: Plan) -> Intent | None:

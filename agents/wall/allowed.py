@@ -38,7 +38,7 @@ STRUCTURE: dict[str, Reading] = {
 }
 ROWS = """
     rows bytes packets truncated corrupt captures health share precision effect recommended params
-    macro_f1_with macro_f1_without captures_per_class quarantined groups_on_two_sides
+    macro_f1_with macro_f1_without captures_per_class days quarantined groups_on_two_sides
 """
 FILTERS = "protocols times skipped jump_days below folds only_confident"
 AUDITS = """

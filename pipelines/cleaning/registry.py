@@ -9,6 +9,7 @@ from pipelines.cleaning.duplicates import EXACT_DUPLICATES, LABEL_CONFLICTS, NEA
 from pipelines.cleaning.kinds import Kind
 from pipelines.cleaning.label_errors import LABEL_ERRORS
 from pipelines.cleaning.plausibility import IMPLAUSIBLE_ROWS
+from pipelines.cleaning.recent import OLD_ROWS
 from pipelines.cleaning.short_flows import (
     FEW_PACKETS,
     OTHER_PROTOCOLS,
@@ -32,5 +33,6 @@ KINDS: dict[str, Kind[Any]] = {
         TCP_WITHOUT_HANDSHAKE,
         CLASS_IMBALANCE,
         LABEL_ERRORS,
+        OLD_ROWS,
     )
 }

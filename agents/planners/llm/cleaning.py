@@ -5,6 +5,7 @@ from typing import Any
 from agents.checkpoints import Plan
 from agents.planners.base import Evidence
 from agents.planners.llm.proposals import CleaningSaid
+from agents.planners.rules.cleaning import RECENT, newest_days, recent_only
 from agents.planners.rules.plans import param, summarised, with_params
 from agents.wall.names import Names
 from pipelines.datasets.group_names import group_of_split
@@ -17,7 +18,12 @@ schema = CleaningSaid
 def default(plan: Plan, evidence: Evidence, names: Names) -> dict[str, Any]:
     """What the rules would do."""
     return {
-        "filters": [{"name": _name(chosen)} for chosen in param(plan, "clean_rows", "filters")],
+        "filters": [
+            {"name": _name(chosen)}
+            for chosen in param(plan, "clean_rows", "filters")
+            if _name(chosen) != RECENT
+        ],
+        "last_days": newest_days(param(plan, "clean_rows", "filters")),
         "split_by": param(plan, "split_rows", "by"),
         "test": param(plan, "split_rows", "test"),
         "masks": sorted(param(plan, "audit_shortcuts", "masks")),
@@ -40,19 +46,21 @@ def amended(plan: Plan, said: CleaningSaid, evidence: Evidence, names: Names) ->
 def _filtered(plan: Plan, said: CleaningSaid, evidence: Evidence) -> Plan:
     now = param(plan, "clean_rows", "filters")
     known = {found["name"] for found in evidence.facts["filters"]}
-    known |= {*evidence.facts.get("not_tried", ())}
+    known |= {*evidence.facts.get("not_tried", ()), *map(_name, now)}
     for chosen in said.filters:
         if chosen.name not in known:
             listed = ", ".join(sorted(known)) or "none"
             raise InputError(
                 f"filters: there is no filter {chosen.name!r} here.", f"Known: {listed}."
             )
-    wanted = sorted({chosen.name for chosen in said.filters})
-    if wanted == sorted(map(_name, now)):
+    wanted = sorted({chosen.name for chosen in said.filters} - {RECENT})
+    if wanted == sorted({*map(_name, now)} - {RECENT}) and said.last_days == newest_days(now):
         return plan
     why = "; ".join(f"{chosen.name}: {chosen.why}" for chosen in said.filters) or said.judgement
     kept = {_name(chosen): chosen for chosen in now}  # with the parameters that it has
     filters = [kept.get(name, name) for name in wanted]
+    if said.last_days is not None:
+        filters = recent_only(filters, said.last_days)
     return with_params(plan, "clean_rows", filters=(filters, f"the model: {why}"))
 
 

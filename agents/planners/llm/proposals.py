@@ -68,6 +68,7 @@ class CleaningSaid(Said):
     judgement: Words
     records: list[JudgedRecord] = Field(max_length=100)
     filters: list[ChosenFilter] = Field(max_length=20)
+    last_days: Annotated[float, Field(gt=0, le=36_500)] | None
     split_by: Literal["time", "capture", "flow", "row", "host", "day", "site", "fixed"]
     split_why: Words
     test: Annotated[float, Field(gt=0, lt=1)]

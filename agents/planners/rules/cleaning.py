@@ -7,9 +7,13 @@ from agents.planners.base import Evidence
 from agents.planners.rules.notes import read_note
 from agents.planners.rules.plans import RULES, param, step, summarised, with_params
 from agents.state import Feedback
+from pipelines.cleaning.recent import OLD_ROWS, OldRows
 from pipelines.datasets.fields import DEFAULT_MASKS
 from pipelines.datasets.group_names import group_of_split
 from pipelines.words import counted
+
+# The filter that only a person's wish adds.
+RECENT = OLD_ROWS.name
 
 
 def propose(evidence: Evidence) -> Plan:
@@ -54,9 +58,10 @@ def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
         return _mended(evidence, plan)
     wishes, why = read_note(feedback.note), f"asked for: {feedback.note.strip()}"
     masks = set(param(plan, "audit_shortcuts", "masks"))
+    filters = param(plan, "clean_rows", "filters")
     named = {
         name
-        for name in _known(evidence)
+        for name in _known(evidence) | {*map(_name, filters)}
         if name.replace("_", " ") in feedback.note.lower().replace("_", " ")
     }
     changed = plan
@@ -67,13 +72,34 @@ def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
     wanted_masks = (masks | wishes.mask) - wishes.unmask
     if wanted_masks != masks:
         changed = with_params(changed, "audit_shortcuts", masks=(sorted(wanted_masks), why))
-    filters = param(plan, "clean_rows", "filters")
     wanted = [] if wishes.keep_rows else _toggled(filters, named)
+    untimed = ""
+    if wishes.last_days and evidence.facts["days"] is None:
+        untimed = "These rows have no times, so none of them is recent. "
+    elif wishes.last_days:
+        wanted = recent_only(wanted, wishes.last_days)
     if wanted != filters:
         changed = with_params(changed, "clean_rows", filters=(wanted, why))
+    if changed == plan and untimed:
+        return summarised(plan, f"{untimed}{_summary(evidence, plan)}")
     if changed == plan:
         return _alternative(evidence, plan, why)
-    return summarised(changed, _summary(evidence, changed))
+    return summarised(changed, f"{untimed}{_summary(evidence, changed)}")
+
+
+def recent_only(filters: list[Any], days: float) -> list[Any]:
+    """The filters with one that keeps the newest days only, first of all."""
+    others = [chosen for chosen in filters if _name(chosen) != RECENT]
+    return [{"name": RECENT, "params": {"days": days}}, *others]
+
+
+def newest_days(filters: list[Any]) -> float | None:
+    """How many of the newest days are kept; None for all."""
+    for chosen in filters:
+        if _name(chosen) == RECENT:
+            given = {} if isinstance(chosen, str) else chosen.get("params", {})
+            return OldRows.model_validate(given).days
+    return None
 
 
 def _mended(evidence: Evidence, plan: Plan) -> Plan:
@@ -160,11 +186,23 @@ def _summary(evidence: Evidence, plan: Plan) -> str:
     names = {*map(_name, param(plan, "clean_rows", "filters"))}
     rows = sum(f["rows"] for f in filters if f["name"] in names)
     aside = f"Set {rows:,} rows aside" if rows else "Set no rows aside"
+    days = newest_days(param(plan, "clean_rows", "filters"))
+    if days is not None:
+        aside = f"{_recent(evidence.facts['days'], days)}{aside}"
     others = ", ".join(_offer(f) for f in filters if f["name"] not in names)
     by = param(plan, "split_rows", "by")
     how = "test on the second source" if by == "fixed" else f"split by {by}"
     rest = f" Filters that you could add: {others}." if others else ""
     return f"{aside}, {how}, hide identifiers and look for shortcuts.{rest}"
+
+
+def _recent(spanned: float | None, kept: float) -> str:
+    """What the filter that keeps the newest days will do to rows that span so many."""
+    if spanned is None:
+        return ""  # that these rows cannot be so filtered is said where the filter runs
+    if spanned <= kept:
+        return f"These rows span {spanned:.3g} days, so all of them are recent. "
+    return f"Keep the newest {kept:g} of {spanned:.3g} days. "
 
 
 def _offer(found: dict[str, Any]) -> str:

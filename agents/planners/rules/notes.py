@@ -35,6 +35,14 @@ FASTER = (
 )
 HIDE = r"mask|hide|leave out|ignore"
 LONGER = r"longer|more epochs|more training|bigger|larger|better|stronger"
+DAYS = {"day": 1, "week": 7, "month": 30}
+NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7}
+LAST = (
+    r"\b(?:only|just|use|keep|take)"
+    r"(?: (?:only|just|the|flows?|rows?|packets?|traffic|data|of|from))*"
+    r" (?:last|past|latest|newest|most recent) "
+    rf"(?:(?P<count>[1-9]\d{{0,3}}|{'|'.join(NUMBERS)}) )?(?P<unit>day|week|month)s?\b"
+)
 SHARE = r"(\d+(?:\.\d+)?)\s*(%|percent)?"
 # Where the words before it leave open what is counted: "reach 10 servers" asks for no share.
 SURE_SHARE = r"(?<![\d.])(0?\.\d+|\d+(?:\.\d+)?(?=\s*(?:%|percent)))\s*(%|percent)?"
@@ -61,6 +69,8 @@ class Wishes:
     mask: frozenset[str] = frozenset()
     unmask: frozenset[str] = frozenset()
     keep_rows: bool = False
+    last_days: int | None = None
+    """Only traffic of so many days before the newest."""
     target: float | None = None
     alarms: float | None = None
     label: str | None = None
@@ -106,6 +116,7 @@ def read_note(note: str) -> Wishes:
                 r"keep (?:all|every|the) ?(?:rows?|flows?|thing)|no filters?|remove nothing", text
             )
         ),
+        last_days=_last_days(text),
         target=_share(rf"{SURE_SHARE}\s*as (?:the |a )?target\b", text)
         or _share(rf"\btarget\D{{0,12}}{SHARE}", text)
         or _share(rf"\b(?:at least|reach)[^\d.]{{0,12}}{SURE_SHARE}", text),
@@ -164,6 +175,15 @@ def _first(pattern: str, text: str) -> str | None:
 def _integer(pattern: str, text: str) -> int | None:
     found = _first(pattern, text)
     return int(found) if found else None
+
+
+def _last_days(text: str) -> int | None:
+    """``only the last two weeks`` in days."""
+    found = re.search(LAST, text)
+    if found is None:
+        return None
+    count = found.group("count") or "1"
+    return (int(count) if count.isdigit() else NUMBERS[count]) * DAYS[found.group("unit")]
 
 
 def _share(pattern: str, text: str) -> float | None:

@@ -142,6 +142,15 @@ def test_what_is_wished_of_a_later_stage() -> None:
     assert kind("r only the forest") == "reject", "r says so"
 
 
+@pytest.mark.parametrize("text", ["use only the last week", "split by capture", "hide the ports"])
+def test_what_is_wished_of_the_rows_while_the_goal_is_settled(text: str) -> None:
+    early = read_intent(text, plan("requirements"))
+    assert (early.kind, early.stage) == ("wish", "cleaning")
+    assert kind(text, "cleaning") == "reject"
+    assert kind(text, "design") == "reject", "it is too late: the answer says so"
+    assert kind(f"{text} and reach 90%", "requirements") == "reject"
+
+
 @pytest.mark.parametrize(
     "text",
     ["blabla", "trenne nach Aufzeichnung", "/foo", "/", "//", "42", "hm", "\x1b[A", "l rows"],

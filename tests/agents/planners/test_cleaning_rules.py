@@ -41,6 +41,7 @@ def evidence(**facts: Any) -> Evidence:
         "not_tried": ["near_duplicates"],
         "kind": "captures",
         "captures_per_class": 2,
+        "days": 30.0,
         "group": "flow",
     }
     spec = Spec.model_validate({"goal": "Find it", "data": {"source": "captures"}})
@@ -119,3 +120,52 @@ def test_the_audit_adds_filters_that_exist_for_these_rows() -> None:
         {"name": "few_packets", "params": {"packets": 3}},
         "near_duplicates",
     ]
+
+
+def week(days: float = 7) -> dict[str, Any]:
+    return {"name": "old_rows", "params": {"days": days}}
+
+
+def answered(note: str, **facts: Any) -> Plan:
+    known = evidence(**facts)
+    return completed(RulePlanner().propose(known, Feedback(source="person", note=note), proposed()))
+
+
+@pytest.mark.parametrize(
+    ("spanned", "said"),
+    [
+        (30.0, "Keep the newest 7 of 30 days. Set 2 rows aside"),
+        (2.25, "These rows span 2.25 days, so all of them are recent. Set 2 rows aside"),
+    ],
+)
+def test_only_the_last_week(spanned: float, said: str) -> None:
+    plan = answered("use only the last week", days=spanned)
+    assert param(plan, "clean_rows", "filters") == [week(), "small_classes"]
+    assert plan.summary.startswith(said)
+    reason = next(step.reasons["filters"] for step in plan.steps if step.tool == "clean_rows")
+    assert reason == "asked for: use only the last week"
+
+
+def test_the_days_are_changed_and_taken_back() -> None:
+    plan = answered("use only the last week")
+    assert revised("only the last two weeks, rather", plan) == [week(14), "small_classes"]
+    assert revised("no old rows please", plan) == ["small_classes"]
+    assert revised("keep all rows", plan) == []
+    assert revised("label errors as well", plan) == ["label_errors", week(), "small_classes"]
+
+
+def test_nothing_is_recent_where_nothing_has_a_time() -> None:
+    plan = answered("use only the last week", kind="table", captures_per_class=0, days=None)
+    assert param(plan, "clean_rows", "filters") == ["small_classes"]
+    assert plan.summary.startswith("These rows have no times, so none of them is recent. Set 2")
+    assert param(plan, "split_rows", "by") == "time", "the split stays: it was not asked about"
+
+
+def test_the_filter_named_without_its_days_keeps_a_week() -> None:
+    edits = {"clean_rows.filters": ["old_rows"]}
+    plan = proposed()
+    plan = apply_decision(plan, Decision(action="edit", plan=plan.digest(), edits=edits))
+    after = RulePlanner().propose(
+        evidence(), Feedback(source="person", note="split by capture"), plan
+    )
+    assert "Keep the newest 7 of 30 days." in after.summary

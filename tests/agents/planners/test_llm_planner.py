@@ -215,6 +215,18 @@ def test_more_masks_and_another_filter(walk: Any) -> None:
         assert reasons["masks"] == "the model: Lengths come from the lab."
 
 
+def test_only_recent_rows(walk: Any) -> None:
+    """A number of days becomes the filter; the names of filters alone cannot bring it in."""
+    said = {"last_days": 2.5, "judgement": "Older traffic is of another network."}
+    with walk(PlannerDouble(cleaning=said)) as there, there.run() as life_cycle:
+        life_cycle.advance(until("cleaning"))
+        plan = pending(life_cycle)
+        filters = step(plan, "clean_rows")["filters"]
+        assert filters[0] == {"name": "old_rows", "params": {"days": 2.5}}
+        reasons = next(s.reasons for s in plan.steps if s.tool == "clean_rows")
+        assert "Older traffic is of another network." in reasons["filters"]
+
+
 def test_its_network_is_trained_beside_the_default_one(walk: Any) -> None:
     own = {
         "network": "own",

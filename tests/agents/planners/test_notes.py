@@ -70,6 +70,11 @@ from agents.planners.rules.notes import Wishes, read_note
         ("do not hide the ports", "mask", set()),
         ("label by file", "label", "file"),
         ("judge per packet", "granularity", "packet"),
+        ("use only the last week", "last_days", 7),
+        ("only the last 3 days", "last_days", 3),
+        ("Just the most recent month, please", "last_days", 30),
+        ("keep only flows of the past two weeks", "last_days", 14),
+        ("take the newest 10 days only", "last_days", 10),
     ],
 )
 def test_what_a_sentence_asks(note: str, part: str, value: object) -> None:
@@ -90,6 +95,9 @@ def test_what_a_sentence_asks(note: str, part: str, value: object) -> None:
         "false positives below 1 in 1000 flows",
         "keep the ports masked",
         "show ports hidden as before",
+        "it only failed last week",
+        "the last week was quiet",
+        "only last 0 days",
         "",
     ],
 )

@@ -31,6 +31,7 @@ FACTS: dict[Stage, dict[str, Any]] = {
         "filters": [DUPLICATES, FEW_PACKETS],
         "kind": "captures",
         "captures_per_class": 2,
+        "days": 30.0,
         "group": "flow",
     },
     "augmentation": {"train": {"Normal": 500, "c2": 20}},
