@@ -6,7 +6,7 @@ from collections.abc import Callable
 from agents.checkpoints import Decision, Plan
 from agents.planners.base import Evidence, Planner, Reading
 from agents.state import Feedback, Review
-from agents.trail import Trail, Turn, place_of
+from agents.trail import Trail, Turn
 
 
 class RecordedPlans:
@@ -30,12 +30,12 @@ class RecordedPlans:
 
     def answer(self, evidence: Evidence, plan: Plan, question: str) -> str:
         """What was answered."""
-        known = self.trail.answers.get((place_of(plan), question))
+        known = self.trail.answers.get((plan.place, question))
         return self.planner.answer(evidence, plan, question) if known is None else known
 
     def read(self, evidence: Evidence, plan: Plan, found: Review) -> Reading:
         """What was read in the results."""
-        known = self.trail.readings.get(place_of(plan))
+        known = self.trail.readings.get(plan.place)
         return self.planner.read(evidence, plan, found) if known is None else known
 
 

@@ -19,7 +19,7 @@ from agents.replay_report import ReplayReport, replay_report
 from agents.spec import Spec
 from agents.state import FLOW_VERSION
 from agents.take_over import take_over_answers, take_over_calls
-from agents.trail import Trail, place_of
+from agents.trail import Trail
 from pipelines.errors import InputError, NetloopError
 from pipelines.progress import Progress, silent
 from pipelines.store.run import RunFolder
@@ -78,8 +78,8 @@ def fork(
     run = _begin(trail, workspace, approve, forked_from={**origin, "test_read": _test_read(trail)})
     try:
         take_over_calls(source, run)
-        way = [place_of(turn.plan) for turn in trail.before(place_of(target))]
-        take_over_answers(source, run, way, place_of(target))
+        way = [turn.plan.place for turn in trail.before(target.place)]
+        take_over_answers(source, run, way, target.place)
         planner = RecordedPlans(trail, planner_of(run, workspace, True))
         with opened(run, workspace, progress, planner) as life_cycle:
             _walk_to(target, trail, life_cycle)
@@ -112,7 +112,7 @@ def _target(trail: Trail, stage: Stage, version: int | None) -> Plan:
         place = stage if version is None else f"{stage}/{version}"
         raise InputError(
             f"Run {trail.run.id} has no plan {place}.",
-            f"It has: {', '.join(map(place_of, known)) or 'none yet'}.",
+            f"It has: {', '.join(plan.place for plan in known) or 'none yet'}.",
         )
     return wanted[-1]
 
@@ -123,7 +123,7 @@ def _test_read(trail: Trail) -> bool:
 
 
 def _walk_to(target: Plan, trail: Trail, life_cycle: LifeCycle) -> None:
-    recorded = recorded_decisions(trail.before(place_of(target)))
+    recorded = recorded_decisions(trail.before(target.place))
 
     def decide(plan: Plan) -> Decision | None:
         _check_same(target, trail, life_cycle)
@@ -136,7 +136,7 @@ def _walk_to(target: Plan, trail: Trail, life_cycle: LifeCycle) -> None:
             raise
     pending = life_cycle.pending()
     if pending is None or pending.digest() != target.digest():
-        came_to = "its end" if pending is None else place_of(pending)
+        came_to = "its end" if pending is None else pending.place
         raise _strayed(target, trail, f"the way now leads to {came_to}")
 
 
@@ -149,6 +149,6 @@ def _check_same(target: Plan, trail: Trail, life_cycle: LifeCycle) -> None:
 
 def _strayed(target: Plan, trail: Trail, why: str) -> NetloopError:
     return NetloopError(
-        f"Run {trail.run.id} cannot be retraced to {place_of(target)}: {why}.",
+        f"Run {trail.run.id} cannot be retraced to {target.place}: {why}.",
         "The data or netloop has changed since. Begin anew from a spec: netloop run SPEC.yaml",
     )

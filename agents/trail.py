@@ -93,7 +93,7 @@ class Trail:
         found = event.data
         if event.type == "plan.proposed":
             plan = Plan.model_validate(found["plan"])
-            self.turns[place_of(plan)] = Turn(plan)
+            self.turns[plan.place] = Turn(plan)
         elif event.type == "plan.decided":
             self._place = f"{found['stage']}/{found['version']}"
             values = {name: found[name] for name in Decision.model_fields if name in found}
@@ -118,11 +118,6 @@ class Trail:
         self.findings[found["stage"]] = found["findings"]
         again = found["back_to"] == found["stage"]
         self.readings[self._place] = Reading(words=found.get("reading", []), again=again)
-
-
-def place_of(plan: Plan) -> str:
-    """``design/2``: the stage and the version."""
-    return f"{plan.stage}/{plan.version}"
 
 
 def decision_words(decision: Decision) -> str:

@@ -98,26 +98,15 @@ def list_tools() -> dict[str, Any]:
 
 def _line(run: RunFolder) -> dict[str, Any]:
     try:
-        record = run.read()
+        record = run.standing()
         return {
             "run": run.id,
             "created": record["created"],
-            "status": _status(run, record["status"]),
+            "status": record["status"],
             "goal": record["spec"]["goal"],
         }
     except (NetloopError, KeyError, TypeError):
         return {"run": run.id, "status": "damaged"}
-
-
-def _status(run: RunFolder, recorded: str) -> str:
-    """A run that was killed cannot say so: it is running only while a process holds it."""
-    if recorded != "running":
-        return recorded
-    try:
-        with run.locked():
-            return "interrupted"
-    except NetloopError:
-        return recorded
 
 
 def _sent(line: bytes) -> dict[str, Any] | None:

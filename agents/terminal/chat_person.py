@@ -20,7 +20,7 @@ from agents.terminal.chat_prompt import TerminalPrompt
 from agents.terminal.chat_status import show_cost, show_status
 from agents.terminal.chat_stream import Spoken, listen
 from agents.terminal.progress import RichProgress
-from agents.trail import Trail, place_of
+from agents.trail import Trail
 from pipelines.errors import InputError
 from pipelines.instructions.tasks import Kind
 from pipelines.instructions.tasks import task_of as task_named
@@ -120,7 +120,7 @@ class Person:
         """Raises Undone with the plan that was proposed before this one."""
         turns = Trail(self.life_cycle.run).turns
         places = [*turns]
-        before = places[: places.index(place_of(plan))] if place_of(plan) in places else places
+        before = places[: places.index(plan.place)] if plan.place in places else places
         if not before:
             raise InputError("There is no plan before this one.", "q leaves the run as it is.")
         last = turns[before[-1]].plan

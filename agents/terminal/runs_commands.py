@@ -34,7 +34,7 @@ def list_runs(as_json: Json = False, workspace: Workspace = DEFAULT_WORKSPACE) -
     from agents.terminal.render import render_runs
     from pipelines.store.run import RunFolder
 
-    records = [_record(run) for run in RunFolder.all(workspace)]
+    records = [run.standing() for run in RunFolder.all(workspace)]
     if as_json:
         sys.stdout.write(json.dumps(records) + "\n")
     else:
@@ -186,18 +186,6 @@ def report(run: Run, workspace: Workspace = DEFAULT_WORKSPACE) -> None:
     with opened(folder, workspace) as life_cycle:
         path = life_cycle.write_report()
     sys.stdout.write(f"{path}\n")
-
-
-def _record(run: "RunFolder") -> dict[str, Any]:
-    """A run's record; "running" only while a process holds it, since a killed one cannot say so."""
-    record = run.read()
-    if record["status"] == "running":
-        try:
-            with run.locked():
-                record["status"] = "interrupted"
-        except NetloopError:
-            pass
-    return record
 
 
 def find_run(name: str, workspace: Path) -> Any:

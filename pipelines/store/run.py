@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,14 @@ class RunFolder:
             raise NetloopError(f"{self.path / 'run.json'} cannot be read: {error}.") from error
         if not isinstance(record, dict):
             raise NetloopError(f"{self.path / 'run.json'} cannot be read: it is no object.")
+        return record
+
+    def standing(self) -> dict[str, Any]:
+        """The record; "running" only while a process holds the run: a killed one cannot say so."""
+        record = self.read()
+        if record["status"] == "running":
+            with suppress(NetloopError), self.locked():
+                record["status"] = "interrupted"
         return record
 
     def write(self, record: dict[str, Any]) -> None:
