@@ -17,8 +17,7 @@ from agents.llm.failures import LlmFailure
 from agents.planners.choose import planner_of
 from agents.planners.llm import LLMPlanner
 from agents.planners.llm.proposals import Said, Words
-from agents.planners.llm.requirements import LEVELS
-from agents.spec import Sees, Spec
+from agents.spec import Sees, Spec, least
 from agents.trail import Trail
 from agents.wall.names import Names
 from pipelines.errors import InputError
@@ -129,8 +128,7 @@ def _seen(found: Explanation, names: Names) -> dict[str, Any]:
 def _sees(trail: Trail) -> Sees:
     """What the spec allows, or the less that the approved requirements do."""
     allowed = Spec.model_validate(trail.record["spec"]).llm_sees
-    recorded = trail.numbers.get("record_requirements", {}).get("llm_sees") or allowed
-    return min(allowed, recorded, key=LEVELS.index)
+    return least(allowed, trail.numbers.get("record_requirements", {}).get("llm_sees"))
 
 
 def _learned(numbers: Mapping[str, dict[str, Any]]) -> dict[str, int]:

@@ -2,11 +2,16 @@
 
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from agents.checkpoints import Decision, Plan
-from agents.planners.base import Evidence, Planner, Reading
+from agents.planners.base import Evidence, Planner, Reading, Writes
+from agents.spec import Sees
 from agents.state import Feedback, Review
 from agents.trail import Trail, Turn
+
+if TYPE_CHECKING:
+    from pipelines.augment.written import Author
 
 
 class RecordedPlans:
@@ -37,6 +42,10 @@ class RecordedPlans:
         """What was read in the results."""
         known = self.trail.readings.get(plan.place)
         return self.planner.read(evidence, plan, found) if known is None else known
+
+    def author(self, sees: Sees) -> "Author | None":
+        """Whoever writes for the planner behind it."""
+        return self.planner.author(sees) if isinstance(self.planner, Writes) else None
 
 
 def recorded_decisions(turns: list[Turn]) -> Callable[[Plan], Decision | None]:

@@ -3,12 +3,12 @@
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agents.budget import BudgetSpent, What
 from agents.checkpoints import DEFAULT_REASON, Plan, Stage, Step
-from agents.planners.base import Evidence, Planner
-from agents.spec import Spec
+from agents.planners.base import Evidence, Planner, Writes
+from agents.spec import Spec, least
 from agents.state import State, spent_gpu_minutes, spent_minutes
 from pipelines.errors import NetloopError
 from pipelines.executors import Workers
@@ -19,6 +19,9 @@ from tools.calls import call, check_params, estimate, inputs_of
 from tools.rates import Rates
 from tools.registry import find_tool
 from tools.spec import ToolContext, ToolResult
+
+if TYPE_CHECKING:
+    from pipelines.augment.written import Author
 
 
 class Drained(NetloopError):
@@ -46,7 +49,7 @@ class Workbench:
                 f"Run {self.run.id} was interrupted.", f"Go on: netloop runs resume {self.run.id}"
             )
 
-    def context(self, inputs: dict[str, str]) -> ToolContext:
+    def context(self, inputs: dict[str, str], author: "Author | None" = None) -> ToolContext:
         """What a tool may touch: this run's store and the given artefacts."""
         return ToolContext(
             store=self.run.store,
@@ -56,6 +59,7 @@ class Workbench:
             rates=self.rates,
             run=self.run,
             workers=Workers(self.spec.data.executor, self.spec.data.workers),
+            author=author,
             shards=self.run.workspace / "shards",
         )
 
@@ -67,7 +71,8 @@ class Workbench:
         self.events.append("step.started", step=name, tool=step.tool, params=step.params)
         try:
             tool = find_tool(step.tool)
-            context = self.context(inputs_of(tool, state.get("artifacts", {})))
+            inputs = inputs_of(tool, state.get("artifacts", {}))
+            context = self.context(inputs, self._author(state))
             result, reused = call(tool, step.params, context, self.run.calls)
         except NetloopError as error:
             self.events.append("step.failed", step=name, tool=step.tool, error=str(error))
@@ -76,6 +81,13 @@ class Workbench:
         found = result.model_dump(exclude={"work"})
         self.events.append(kind, step=name, tool=step.tool, **found)
         return result
+
+    def _author(self, state: State) -> "Author | None":
+        """Who writes synthetic rows, if a language model plans, seeing what it may see."""
+        if not isinstance(self.planner, Writes):
+            return None
+        recorded = state.get("numbers", {}).get("record_requirements", {}).get("llm_sees")
+        return self.planner.author(least(self.spec.llm_sees, recorded))
 
     def look(self, tool_name: str, params: dict[str, Any], state: State) -> dict[str, Any]:
         """The numbers of a read-only tool, as evidence for a proposal."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MODEL_PREFIX = "model/"
 CNN_MODEL = MODEL_PREFIX + "cnn"
+SYNTHETIC = "synthetic"
 # How many rows are looked at to see what a network would read.
 SHAPE_ROWS = 2000
 
@@ -93,6 +94,18 @@ def sides_to_choose_by(context: ToolContext) -> tuple[Any, Any, list[str]]:
     return train.take(within.rows_on("train")), train.take(within.rows_on("test")), [CHOSEN_WITHIN]
 
 
+def with_synthetic(train: Any, context: ToolContext) -> Any:
+    """The train rows, and behind them those that the augmentation stage made."""
+    from pyarrow import concat_tables
+
+    from pipelines.store.rows import read_rows
+
+    if SYNTHETIC not in context.inputs:
+        return train
+    made = read_rows(context.artifact(SYNTHETIC))
+    return concat_tables([train, made.select(train.column_names).cast(train.schema)])
+
+
 def train_models(
     names: list[str],
     settings: dict[str, Any],
@@ -110,6 +123,7 @@ def train_models(
     from pipelines.models.fitting import fit_and_score
 
     train, validation, warnings = sides_to_choose_by(context)
+    train = with_synthetic(train, context)
     artifacts, scores, seconds, learning, epochs = {}, {}, {}, {}, 0
     for name in names:
         fitted = fit_and_score(
@@ -234,7 +248,7 @@ TRAIN_BASELINES = ToolSpec(
     risk="train",
     run=_baselines,
     estimate=_estimate_baselines,
-    needs=("split_rows", "split"),
+    needs=("split_rows", "split", f"{SYNTHETIC}?"),
     makes=("model/",),
     version=2,
 )
@@ -245,7 +259,7 @@ TRAIN_CNN = ToolSpec(
     risk="train",
     run=_cnn,
     estimate=_estimate_cnn,
-    needs=("split_rows", "split", f"{CNN_MODEL}?"),
+    needs=("split_rows", "split", f"{SYNTHETIC}?", f"{CNN_MODEL}?"),
     makes=(CNN_MODEL,),
     version=2,
 )

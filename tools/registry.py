@@ -4,6 +4,7 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import InputError
+from tools.augment import AUGMENT_ROWS, EXPLORE_ARMS
 from tools.cleaning import CLEAN_ROWS, PROPOSE_FILTERS
 from tools.design import TRAIN_BASELINES, TRAIN_CNN
 from tools.detection import DETECT_LIVE, DETECT_TRAFFIC
@@ -40,6 +41,8 @@ TOOLS: dict[str, ToolSpec[Any]] = {
         TRAIN_CNN,
         TRY_TRAFFIC_LM,
         TRAIN_TRAFFIC_LM,
+        EXPLORE_ARMS,
+        AUGMENT_ROWS,
         STUDY_FEW_LABELS,
         EVALUATE_MODELS,
         STRESS_MODEL,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +12,9 @@ from pipelines.progress import Progress, silent
 from pipelines.store.artifacts import ArtifactStore
 from pipelines.store.run import RunFolder
 from tools.rates import Rates
+
+if TYPE_CHECKING:
+    from pipelines.augment.written import Author
 
 Risk = Literal["read", "write", "train", "deploy"]
 
@@ -51,9 +54,9 @@ class ToolResult(BaseModel):
 class ToolContext:
     """What a tool may touch: the artefacts of its run, a progress line, measured rates.
 
-    ``workers`` read captures and ``shards`` keeps what they made of them; results are the same
-    whoever works, so neither is part of a call. Work that has no end of its own ends soon after
-    ``stop()`` is true.
+    ``author`` writes synthetic rows, where a language model may. ``workers`` read captures and
+    ``shards`` keeps what they made of them; results are the same whoever works, so neither is part
+    of a call. Work that has no end of its own ends soon after ``stop()`` is true.
     """
 
     store: ArtifactStore
@@ -65,6 +68,7 @@ class ToolContext:
     emit: Callable[[str], object] = lambda line: None
     stop: Callable[[], bool] = lambda: False
     workers: Workers = AUTO
+    author: "Author | None" = None
     shards: Path | None = None
 
     def artifact(self, name: str) -> Path:

@@ -1,14 +1,17 @@
 """What a planner is: it reads evidence and proposes a plan; it runs nothing."""
 
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel, Field
 
 from agents.budget import What
 from agents.checkpoints import Plan, Stage
-from agents.spec import Spec
+from agents.spec import Sees, Spec
 from agents.state import Feedback, Review
+
+if TYPE_CHECKING:
+    from pipelines.augment.written import Author
 
 
 class Evidence(BaseModel):
@@ -46,6 +49,14 @@ class Planner(Protocol):
 
     def read(self, evidence: Evidence, plan: Plan, found: Review) -> Reading:
         """Read a stage's results after code has judged them; it changes no verdict."""
+
+
+@runtime_checkable
+class Writes(Protocol):
+    """A planner that can also write synthetic rows."""
+
+    def author(self, sees: Sees) -> "Author | None":
+        """Who writes them, if anybody does, with what it may see of the data."""
 
 
 @runtime_checkable

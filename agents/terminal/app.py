@@ -14,6 +14,7 @@ import typer
 
 from agents.offline import offline_wanted, refuse_sockets
 from agents.terminal import (
+    augment_command,
     data_commands,
     detect_command,
     egress_command,
@@ -58,6 +59,7 @@ app.add_typer(model_commands.train_app, name="train")
 app.add_typer(tokenizer_commands.app, name="tokenizer")
 app.add_typer(tune_commands.tune_app, name="tune")
 app.command()(model_commands.evaluate)
+app.command()(augment_command.augment)
 app.command()(detect_command.detect)
 app.command()(explain_command.explain)
 app.command()(runs_commands.report)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agents.terminal.options import DEFAULT_WORKSPACE, Json, Offline, Workspace
-from pipelines.errors import InputError, NetloopError
+from pipelines.errors import InputError
 
 if TYPE_CHECKING:
     from pipelines.store.run import RunFolder

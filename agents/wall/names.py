@@ -17,7 +17,7 @@ import yaml
 
 from pipelines.errors import InputError
 
-NameKind = Literal["class", "column", "file", "capture"]
+NameKind = Literal["class", "column", "file", "capture", "value"]
 KINDS: tuple[NameKind, ...] = get_args(NameKind)
 MOST_WORDS = 6
 MOST_DIGITS = 3

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from agents.checkpoints import STAGES
 from agents.spec import Spec
+from pipelines.augment.names import ARMS
 from pipelines.datasets.fields import BEHAVIOUR, COLUMN, DEFAULT_MASKS, LABEL, SPLIT
 from pipelines.models.registry import MODELS
 from pipelines.models.traffic_lm.settings import TrafficLmSettings
@@ -16,6 +17,7 @@ from tools.registry import TOOLS
 SIDES = ("train", "validation", "test")
 # Where labels come from, what a source is, what was compared, where a model worked.
 OTHERS = ("file", "folder", "captures", "table", "baselines", "cpu", "cuda", "number", "text")
+VERDICTS = ("use", "none", "undecided")
 
 
 @cache
@@ -29,7 +31,7 @@ def words() -> frozenset[str]:
     models: list[type[BaseModel]] = [Spec, Audit, *(tool.params for tool in TOOLS.values())]
     return frozenset(
         (
-            *(*STAGES, *SIDES, *OTHERS, *TOOLS, *MODELS, *KINDS, *PROTOCOLS),
+            *(*STAGES, *SIDES, *OTHERS, *VERDICTS, *TOOLS, *MODELS, *KINDS, *PROTOCOLS, *ARMS),
             *(*DEFAULT_MASKS, *BEHAVIOUR, COLUMN, LABEL, SPLIT, TrafficLmSettings().base),
             *(loader.name for loader in LOADERS),
             *(word for model in models for word in _choices(model.model_json_schema())),

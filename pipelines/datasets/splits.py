@@ -101,9 +101,14 @@ def sample_draws(
     Returns ``draws`` arrays of row positions, each with ``per_class`` different train rows of
     every class that train holds, ascending. Raises InputError if a class has fewer rows.
     """
-    classes, labels = text_codes(rows, "label")
     train = split.rows_on("train")
-    pools = [train[labels[train] == number] for number in range(len(classes))]
+    return [train[draw] for draw in draw_rows(rows.take(train), per_class, draws, seed)]
+
+
+def draw_rows(rows: pa.Table, per_class: int, draws: int, seed: int = 0) -> list[Codes]:
+    """As ``sample_draws``, from all rows."""
+    classes, labels = text_codes(rows, "label")
+    pools = [np.flatnonzero(labels == number) for number in range(len(classes))]
     pools = [pool for pool in pools if len(pool)]
     small = [classes[labels[pool[0]]] for pool in pools if len(pool) < per_class]
     if small or per_class < 1 or draws < 1:

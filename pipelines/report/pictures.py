@@ -96,7 +96,7 @@ def ladder(models: Sequence[ModelScore], chosen: str | None, target: float | Non
     ordered = sorted(models, key=lambda model: model.macro_f1)
 
     def draw(theme: Theme) -> Any:
-        figure, axes = _figure(theme, _WIDTH, 0.8 + 0.32 * len(ordered))
+        figure, axes = figure_of(theme, _WIDTH, 0.8 + 0.32 * len(ordered))
         for height, model in enumerate(ordered):
             mine = model.name == chosen
             colour = theme.accent if mine else theme.muted
@@ -133,7 +133,7 @@ def field_groups(groups: Sequence[AuditGroup], model: float | None) -> Draw:
 
     def draw(theme: Theme) -> Any:
         height = 1.1 + 0.36 * len(ordered)
-        figure, axes = _figure(theme, _WIDTH, height)
+        figure, axes = figure_of(theme, _WIDTH, height)
         heights = range(len(ordered))
         bars = {
             "best field alone": ([row.field_accuracy or 0 for row in ordered], 0.18, theme.accent),
@@ -171,7 +171,7 @@ def confusion(matrix: Confusion) -> Draw:
         from matplotlib.colors import LinearSegmentedColormap
 
         side = max(2.0, size * (0.34 if size <= MOST_ANNOTATED_CLASSES else 0.24))
-        figure, axes = _figure(theme, side, side)
+        figure, axes = figure_of(theme, side, side)
         shades = LinearSegmentedColormap.from_list("shares", [theme.paper, theme.accent])
         axes.pcolormesh(shares, cmap=shades, vmin=0, vmax=1, edgecolor=theme.grid, linewidth=0.5)
         if size <= MOST_ANNOTATED_CLASSES:
@@ -213,7 +213,7 @@ def learning(curves: LearningCurves) -> Draw:
     panels = 2 if measured else 1
 
     def draw(theme: Theme) -> Any:
-        figure, *all_axes = _figure(theme, _WIDTH, 1.7 * panels, panels)
+        figure, *all_axes = figure_of(theme, _WIDTH, 1.7 * panels, panels)
         all_axes[0].plot(epochs, curves.train_loss, color=theme.second, linewidth=1.8, marker=".")
         all_axes[0].set_ylabel("train loss")
         if measured:
@@ -239,7 +239,7 @@ def strips(study: FewLabelStudy) -> Draw:
     ordered = sorted(study.models, key=lambda model: model.mean)
 
     def draw(theme: Theme) -> Any:
-        figure, axes = _figure(theme, _WIDTH, 0.8 + 0.4 * len(ordered))
+        figure, axes = figure_of(theme, _WIDTH, 0.8 + 0.4 * len(ordered))
         for height, model in enumerate(ordered):
             spread = [height - 0.22 + 0.44 * (i * _GOLDEN % 1) for i in range(len(model.scores))]
             axes.plot(model.scores, spread, ".", color=theme.accent, alpha=0.7, markersize=6)
@@ -257,7 +257,7 @@ def strips(study: FewLabelStudy) -> Draw:
     return draw
 
 
-def _figure(theme: Theme, width: float, height: float, panels: int = 1) -> tuple[Any, ...]:
+def figure_of(theme: Theme, width: float, height: float, panels: int = 1) -> tuple[Any, ...]:
     """A figure on transparent ground and its axes, one below the other, in the theme's ink."""
     from matplotlib.figure import Figure
 

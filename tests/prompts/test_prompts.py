@@ -14,6 +14,7 @@ from agents.conversation.intent import Intent
 from agents.explain import ExplainSaid
 from agents.planners.llm.planner import STAGES_SAID
 from agents.planners.llm.proposals import ReadingSaid
+from agents.planners.llm.rows import RowsSaid
 from prompts import load_prompt, prompt_names
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -21,6 +22,7 @@ SCHEMAS: dict[str, type[BaseModel] | None] = {
     **{name: stage.schema for name, stage in STAGES_SAID.items()},
     "reading": ReadingSaid,
     "explain": ExplainSaid,
+    "rows": RowsSaid,
     "intent": Intent,
     "answer": None,  # prose
 }

@@ -1,30 +1,55 @@
-"""Augmentation by a language model: whether made-up rows would help, and what would help more."""
+"""Augmentation by a language model: whether, how much, by which generator; a study decides."""
 
 from typing import Any
 
 from agents.checkpoints import Plan
 from agents.planners.base import Evidence
 from agents.planners.llm.proposals import AugmentationSaid
-from agents.planners.rules.plans import summarised
+from agents.planners.rules import augmentation as rules
+from agents.planners.rules.plans import param, summarised
+from agents.state import Feedback
 from agents.wall.names import Names
 from pipelines.errors import InputError
 
 schema = AugmentationSaid
+EXPLORE, MAKE = "explore_arms", "augment_rows"
 
 
 def default(plan: Plan, evidence: Evidence, names: Names) -> dict[str, Any]:
-    """No rows are made up."""
-    return {"generator": "none", "rows_per_real_row": 0, "label_more": []}
+    """What the rules would do: nothing, a study of several generators, or rows by one."""
+    arms = param(plan, EXPLORE, "arms") or []
+    made = param(plan, MAKE, "arm")
+    return {
+        "generators": [made] if made else arms,
+        "rows_per_real_row": param(plan, MAKE, "amount") or 0,
+        "label_more": [],
+    }
 
 
 def amended(plan: Plan, said: AugmentationSaid, evidence: Evidence, names: Names) -> Plan:
-    """The plan with the model's judgement, and the classes that it would have labelled."""
-    if said.rows_per_real_row:
-        raise InputError("rows_per_real_row: it is 0 where the generator is none.")
+    """The plan with the model's judgement, and the classes that it would have labelled.
+
+    A generator that was not compared yet is compared first, whatever the model thinks of it.
+    """
     rows = evidence.facts["train"]
     wanted = [names.real(name) for name in said.label_more]
     if any(name not in rows for name in wanted):
         raise InputError("label_more: name classes of the evidence only.")
+    if said.rows_per_real_row and not said.generators:
+        raise InputError("rows_per_real_row: it is 0 where no generator is named.")
+    changed = _with_generators(plan, said, evidence)
     more = ", ".join(f"{name} ({rows[name]:,})" for name in wanted)
     advice = f" Label more rows of {more}." if more else ""
-    return summarised(plan, f"None. {said.judgement}{advice}")
+    first = "" if changed.steps else "None. "
+    return summarised(changed, f"{first}{said.judgement}{advice}")
+
+
+def _with_generators(plan: Plan, said: AugmentationSaid, evidence: Evidence) -> Plan:
+    if not said.generators:
+        return plan.model_copy(update={"steps": []})
+    if sorted(said.generators) == sorted(default(plan, evidence, Names({}))["generators"]):
+        return plan
+    note = f"the model: {' '.join(said.generators)}"
+    asked = Feedback(source="person", note=note)
+    found: Plan = rules.revise(evidence, plan, asked)
+    return found

@@ -19,10 +19,10 @@ from agents.llm.failures import Fault, LlmFailure
 from agents.planners.base import Evidence, Reading
 from agents.planners.llm import augmentation, cleaning, design, operation, requirements
 from agents.planners.llm.proposals import ReadingSaid, Said
-from agents.planners.llm.requirements import LEVELS
+from agents.planners.llm.rows import ModelAuthor
 from agents.planners.llm.speech import OnPiece, Restored, hidden
 from agents.planners.rules import RulePlanner
-from agents.spec import Sees
+from agents.spec import Sees, least
 from agents.state import Feedback, Review
 from agents.wall.names import Names
 from agents.wall.view import names_of, plan_view, view
@@ -150,6 +150,10 @@ class LLMPlanner:
         except LlmFailure:
             return Intent(kind="unclear", words=text)
 
+    def author(self, sees: Sees) -> ModelAuthor:
+        """The same model as an author of synthetic rows."""
+        return ModelAuthor(self._model, sees)
+
     def allow(self, what: What, limit: float) -> None:
         """Let the model spend more from here on."""
         self._model.allow(what, limit)
@@ -212,8 +216,7 @@ class LLMPlanner:
 def _sees(evidence: Evidence) -> Sees:
     """What the spec allows, or the less that the approved requirements do."""
     recorded = evidence.numbers.get("record_requirements", {}).get("llm_sees")
-    allowed = evidence.spec.llm_sees
-    return allowed if recorded is None else min(allowed, recorded, key=LEVELS.index)
+    return least(evidence.spec.llm_sees, recorded)
 
 
 def _place(evidence: Evidence, why: str) -> str:

@@ -14,6 +14,9 @@ from tools.requirements import Place, TaskCode
 
 Words = Annotated[str, Field(max_length=600)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Generator = Literal[
+    "duplicates", "jitter", "smote", "mixup", "marginals", "copula", "llm", "llm_evolved"
+]
 MOST_QUESTIONS = 3
 
 
@@ -80,7 +83,7 @@ class AugmentationSaid(Said):
     """Whether made-up rows would help, how many, by which generator."""
 
     judgement: Words
-    generator: Literal["none"]
+    generators: list[Generator] = Field(max_length=8)
     rows_per_real_row: Annotated[float, Field(ge=0, le=16)]
     label_more: list[str]
 

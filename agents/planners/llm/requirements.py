@@ -1,19 +1,18 @@
 """Requirements by a language model: the goal is read, at most three questions are asked."""
 
-from typing import Any, get_args
+from typing import Any
 
 from agents.checkpoints import Plan, Question, Step
 from agents.planners.base import Evidence
 from agents.planners.llm.proposals import MOST_QUESTIONS, AskedOfPerson, RequirementsSaid
 from agents.planners.rules.plans import param, summarised, with_params
-from agents.spec import Sees
+from agents.spec import LEVELS
 from agents.wall.names import Names
 from pipelines.errors import InputError
 
 schema = RequirementsSaid
 RECORD, IMPORT = "record_requirements", "import_rows"
 NO_TASK = "none"
-LEVELS: tuple[Sees, ...] = get_args(Sees)
 FIELDS = ("metric", "target", "max_false_positive_rate", "max_latency_ms", "runs_on", "llm_sees")
 KINDS = {
     "target": "share",

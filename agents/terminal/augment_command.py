@@ -1,0 +1,86 @@
+"""``netloop augment``: what synthetic rows of each generator do for models, and a verdict."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agents.terminal.options import DEFAULT_WORKSPACE, Json, Offline, Workspace
+
+
+def augment(
+    spec: Annotated[Path, typer.Argument(help="The spec, a YAML file.")],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="key=value, for example augmentation.draws=12"),
+    ] = None,
+    as_json: Json = False,
+    offline: Offline = False,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Find out whether synthetic rows help, which, and how many.
+
+    Walks the run of the spec up to what the study found, and leaves it there: nothing is decided
+    by this. Arms are compared on validation rows; the test side stays unread.
+
+    Example: netloop augment examples/nsl_kdd_augmentation.yaml
+    """
+    from rich.console import Console
+
+    from agents.spec import AugmentationSpec
+    from agents.spec_file import load_spec
+    from agents.terminal.render_augment import render_exploration
+    from pipelines.augment.explore import Exploration
+    from pipelines.report.exploration import draw_exploration
+
+    given = load_spec(spec, changes)
+    if given.augmentation is None:
+        given = given.model_copy(update={"augmentation": AugmentationSpec()})
+    run, folder = _explored(given, workspace)
+    found = Exploration.model_validate_json((folder / "exploration.json").read_bytes())
+    pictures = draw_exploration(found, run.path)
+    if as_json:
+        paths = [str(path) for path in pictures]
+        printed = {"run": run.id, **found.model_dump(mode="json"), "pictures": paths}
+        sys.stdout.write(json.dumps(printed) + "\n")
+        return
+    console = Console(markup=False, highlight=False)
+    render_exploration(found, console)
+    for path in pictures:
+        console.print(f"Picture: {path}", soft_wrap=True)
+    console.print(f"Go on with it: netloop runs resume {run.id}", soft_wrap=True)
+
+
+def _explored(spec: Any, workspace: Path) -> tuple[Any, Path]:
+    """The run and the folder of its study. Raises NetloopError if it did not come to one."""
+    from rich.console import Console
+
+    from agents.checkpoints import STAGES, Decision, Plan
+    from agents.life_cycle import create_run, opened
+    from agents.planners.choose import planner_of
+    from agents.policy import approve_all
+    from agents.terminal.progress import RichProgress
+    from pipelines.datasets.sources import describe_source
+    from pipelines.errors import NetloopError
+
+    def decide(plan: Plan) -> Decision | None:
+        later = STAGES.index(plan.stage) > STAGES.index("augmentation")
+        made = any(step.tool == "augment_rows" for step in plan.steps)
+        return None if later or made else approve_all(plan)
+
+    describe_source(Path(spec.data.source), spec.data.label)
+    run = create_run(workspace, spec, "ask")
+    sys.stderr.write(f"Run {run.id} in {run.path.parent}\n")
+    console = Console(stderr=True, markup=False, highlight=False)
+    with RichProgress(console) as progress, opened(run, workspace, progress) as life_cycle:
+        life_cycle.bench.planner = planner_of(run, workspace)
+        life_cycle.advance(decide)
+        digest = life_cycle.state()["artifacts"].get("exploration")
+    if digest is None:
+        raise NetloopError(
+            f"Run {run.id} stopped before the study of synthetic rows.",
+            f"See why: netloop runs show {run.id}",
+        )
+    return run, run.store.path(digest)

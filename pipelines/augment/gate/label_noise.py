@@ -1,0 +1,106 @@
+"""Wrong labels: three models that learned from the real rows vote against them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from pipelines.augment.gate.chance import share_bar
+from pipelines.augment.gate.check import Check, unjudged
+from pipelines.augment.gate.models import fitted, forest, logistic, neighbours, out_of_fold
+from pipelines.augment.gate.pair import Pair
+from pipelines.words import counted
+
+NAME = "label_noise"
+MODELS = (logistic, neighbours, forest)
+FEWEST_ROWS = 5
+
+Votes = Literal[1, 2, 3]
+VOTES: tuple[Votes, ...] = (1, 2, 3)
+
+
+@dataclass(frozen=True)
+class Ballot:
+    """``against``: how many models contradict the label of each synthetic row, shape (rows,).
+
+    ``on_right``, ``on_wrong``: the same out of fold on real rows, with their labels and with each
+    of the others instead; with the weights that give them the synthetic rows' mix of classes.
+    """
+
+    against: np.ndarray
+    on_right: np.ndarray
+    on_wrong: np.ndarray
+    right_weights: np.ndarray
+    wrong_weights: np.ndarray
+
+    def usual(self, votes: Votes) -> float:
+        """The share of right labels that is contradicted."""
+        return float(np.average(self.on_right >= votes, weights=self.right_weights))
+
+    def wrong_share(self, votes: Votes) -> float:
+        """The estimated share of wrong labels (W. Rogan and B. Gladen, 1978): what is contradicted
+        more often than right labels are, by how much more often wrong ones are."""
+        seen = float(np.average(self.on_wrong >= votes, weights=self.wrong_weights))
+        usual = self.usual(votes)
+        if seen <= usual:
+            return 0.0
+        share = (float((self.against >= votes).mean()) - usual) / (seen - usual)
+        return min(max(share, 0.0), 1.0)
+
+
+def ballot(pair: Pair) -> Ballot | None:
+    """Ask the models; None without two classes of FEWEST_ROWS real rows each. Rows of rarer real
+    classes are left out, and synthetic ones of a class that is not known are contradicted."""
+    names, counts = np.unique(pair.real.labels, return_counts=True)
+    known = names[counts >= FEWEST_ROWS]
+    if len(known) < 2:
+        return None
+    learned = np.isin(pair.real.labels, known)
+    points, labels = pair.real.points[learned], pair.real.labels[learned]
+    claimed = np.array(pair.synthetic_rows["label"].to_pylist(), object)
+    models = [fitted(maker, points, labels, pair.seed) for maker in MODELS]
+    guesses = [
+        np.stack([model.predict(part) for model in models]) for part in pair.synthetic_points()
+    ]
+    out = np.stack([out_of_fold(maker, points, labels, pair.seed) for maker in MODELS])
+    mix = {name: float((claimed == name).sum()) / float((labels == name).sum()) for name in known}
+    if not any(mix.values()):
+        mix = dict.fromkeys(mix, 1.0)
+    weights = np.array([mix[label] for label in labels])
+    others = [
+        known[(np.searchsorted(known, labels) + step) % len(known)] for step in range(1, len(known))
+    ]
+    return Ballot(
+        against=(np.hstack(guesses) != claimed).sum(axis=0),
+        on_right=(out != labels).sum(axis=0),
+        on_wrong=np.concatenate([(out != other).sum(axis=0) for other in others]),
+        right_weights=weights,
+        wrong_weights=np.concatenate([[mix[label] for label in other] for other in others]),
+    )
+
+
+def label_noise(pair: Pair, found: Ballot | None, votes: Votes) -> Check:
+    """The share of synthetic labels that at least so many of three models contradict.
+
+    The bar is the share of real labels that they contradict out of fold, and what luck adds.
+    """
+    if found is None:
+        return unjudged(NAME, f"labels: fewer than two classes with {FEWEST_ROWS} real rows")
+    flags = found.against >= votes
+    value = float(flags.mean())
+    bar = share_bar(found.usual(votes), len(flags), len(found.on_right))
+    return Check(
+        name=NAME,
+        value=value,
+        bar=bar,
+        passed=value <= bar,
+        words=f"{counted(int(flags.sum()), 'bears a label', 'bear labels')} that the real rows "
+        f"contradict ({found.wrong_share(votes):.0%} of all are wrong by estimate)",
+        rows=np.flatnonzero(flags).tolist(),
+    )
+
+
+def levels(against: Sequence[int] | np.ndarray) -> list[np.ndarray]:
+    """Positions of the rows that none, one, two and three models contradict."""
+    return [np.flatnonzero(np.asarray(against) == level) for level in range(len(MODELS) + 1)]

@@ -1,0 +1,184 @@
+"""Whether synthetic rows could be rows of the table at all: schema, then each value, then rules."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.augment.cells import CODES
+from pipelines.augment.gate.chance import share_bar
+from pipelines.augment.gate.check import Check
+from pipelines.augment.gate.pair import label_array
+from pipelines.cleaning.flow_rules import flow_rules
+from pipelines.cleaning.kinds import Flags
+from pipelines.cleaning.rules import IMPOSSIBLE
+from pipelines.cleaning.table_rules import table_rules
+from pipelines.datasets.fields import LABEL, feature_columns, group_of, is_captured, text_kind
+from pipelines.represent.arrays import column_array, number_matrix, text_array
+from pipelines.words import counted
+
+NAME = "validity"
+AMOUNTS = ("sizes", "counts", "gaps")
+# A column whose next value is new less often than this is a closed list.
+CLOSED = 0.05
+REASONS_TOLD = 3
+
+Objection = tuple[str, Flags]
+
+
+def other_schema(real: pa.Table, synthetic: pa.Table, masks: Sequence[str]) -> Check | None:
+    """The failed check of rows that lack a column or have one of another type; None if none does"""
+    for name in [*feature_columns(real.schema, masks), LABEL]:
+        kind = real.schema.field(name).type
+        if name not in synthetic.schema.names:
+            words = f"the synthetic rows lack the column {name}"
+        elif synthetic.schema.field(name).type != kind:
+            words = f"{name} is {synthetic.schema.field(name).type} instead of {kind}"
+        else:
+            continue
+        every = list(range(synthetic.num_rows))
+        return Check(name=NAME, value=1.0, bar=0.0, passed=False, words=words, rows=every)
+    return None
+
+
+def validity(real: pa.Table, synthetic: pa.Table, masks: Sequence[str]) -> Check:
+    """The share of synthetic rows that could not be real; both tables have the same columns.
+
+    Objections: no value where real rows always have one, and one where they never do; numbers
+    beyond the real range (``_limits`` says how far); parts of numbers that are whole; unseen values
+    of a closed list of categories; unknown classes; and what the rules of plausibility call
+    impossible, but for rules that real rows break too.
+    """
+    names = feature_columns(real.schema, masks)
+    real, synthetic = real.select([*names, LABEL]), synthetic.select([*names, LABEL])
+    objections = [
+        ("of a class that no real row has", ~np.isin(label_array(synthetic), label_array(real)))
+    ]
+    new = 0.0
+    for name in names:
+        kind = real.schema.field(name)
+        if pa.types.is_fixed_size_binary(kind.type) or text_kind(kind):
+            objections.append(_missing(name, real, synthetic))
+        elif _is_category(real, name):
+            objections += [_missing(name, real, synthetic), _unseen(name, real, synthetic)]
+            new += _chance_of_new(real, name) if _is_closed(real, name) else 0.0
+        else:
+            objections += _numbers(name, real, synthetic)
+    objections += _rules(real, synthetic)
+    flags = np.any([flags for _, flags in objections], axis=0)
+    value, bar = float(flags.mean()), share_bar(new, synthetic.num_rows)
+    return Check(
+        name=NAME,
+        value=value,
+        bar=bar,
+        passed=value <= bar,
+        words=_words(objections, int(flags.sum())),
+        rows=np.flatnonzero(flags).tolist(),
+    )
+
+
+def _words(objections: Sequence[Objection], rows: int) -> str:
+    if not rows:
+        return "every row could be a real one"
+    counts = {reason: int(flags.sum()) for reason, flags in objections if flags.any()}
+    told = sorted(counts, key=lambda reason: -counts[reason])[:REASONS_TOLD]
+    why = ", ".join(f"{counts[reason]:,} {reason}" for reason in told)
+    return f"{counted(rows, 'is', 'are')} invalid ({why})"
+
+
+def _missing(name: str, real: pa.Table, synthetic: pa.Table) -> Objection:
+    never = real[name].null_count == 0
+    return f"without {name}", np.asarray(synthetic[name].is_null()) & never
+
+
+def _is_category(rows: pa.Table, name: str) -> bool:
+    column = rows.schema.field(name)
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return bool(text or (pa.types.is_integer(kind) and group_of(column) == CODES))
+
+
+def _texts(rows: pa.Table, name: str) -> pa.Array:
+    return text_array(name, column_array(rows, name))
+
+
+def _unseen(name: str, real: pa.Table, synthetic: pa.Table) -> Objection:
+    reason = f"with a value of {name} that no real row has"
+    if not _is_closed(real, name):
+        return reason, np.zeros(synthetic.num_rows, bool)
+    made = _texts(synthetic, name)
+    known = pc.is_in(made, value_set=_texts(real, name).unique())
+    return reason, np.asarray(pc.and_(made.is_valid(), pc.invert(known)))
+
+
+def _is_closed(real: pa.Table, name: str) -> bool:
+    return _chance_of_new(real, name) <= CLOSED
+
+
+def _chance_of_new(real: pa.Table, name: str) -> float:
+    """How likely the next value is a new one: the share of values seen once (Good, 1953)."""
+    counts = pc.value_counts(_texts(real, name).drop_null()).field("counts").to_numpy()
+    return float((counts == 1).sum() / max(counts.sum(), 1))
+
+
+def _numbers(name: str, real: pa.Table, synthetic: pa.Table) -> Iterator[Objection]:
+    column = real.schema.field(name)
+    width = column.type.list_size if pa.types.is_fixed_size_list(column.type) else None
+    known = number_matrix(name, column_array(real, name), width)
+    made = number_matrix(name, column_array(synthetic, name), width)
+    there = ~np.isnan(known)
+    yield f"without {name}", (np.isnan(made) & there.all(axis=0)).any(axis=1)
+    yield f"with {name} that real rows lack", (~np.isnan(made) & ~there.any(axis=0)).any(axis=1)
+    whole = bool(np.all(known[there] == np.round(known[there])))
+    low, high = _limits(known, whole, amount=whole or group_of(column) in AMOUNTS)
+    outside = np.any((made < low) | (made > high), axis=1)
+    yield f"beyond the range of {name}", outside
+    parts = (made != np.round(made)) & ~np.isnan(made)
+    yield f"with parts of whole {name}", np.asarray(parts.any(axis=1) & whole)
+
+
+def _limits(known: np.ndarray, whole: bool, amount: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the greatest value that is believed, for known values (rows, positions).
+
+    n rows do not show a column's whole range. Where tails fall exponentially on the scale of signed
+    logarithms (sizes and times: a power law), the greatest of n is about ln n scales out. The
+    margin is ln 100 scales, beyond which lies one value in 100 n. An ``amount`` that never was
+    below zero cannot be, and ``whole`` numbers that are 0 and 1 only are flags.
+    """
+    empty = np.isnan(known).all(axis=0)
+    least = np.nanmin(np.where(empty, -np.inf, known), axis=0)
+    greatest = np.nanmax(np.where(empty, np.inf, known), axis=0)
+    scaled_least, scaled_greatest = _signed_log(least), _signed_log(greatest)
+    span = np.where(empty, 0.0, scaled_greatest - np.where(empty, 0.0, scaled_least))
+    flag = whole & (least >= 0) & (greatest <= 1)
+    room = np.where((span > 0) & ~flag, span * np.log(100) / np.log(max(len(known), 2)), 1e-9)
+    low, high = _exponential(scaled_least - room), _exponential(scaled_greatest + room)
+    return np.where(amount & (least >= 0), np.maximum(low, 0.0), low), high
+
+
+def _signed_log(values: np.ndarray) -> np.ndarray:
+    return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
+
+
+def _exponential(values: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return np.asarray(np.sign(values) * np.expm1(np.abs(values)))
+
+
+def _rules(real: pa.Table, synthetic: pa.Table) -> Iterator[Objection]:
+    """Rules are asked about complete rows only: what is missing contradicts nothing."""
+    both = pa.concat_tables([real, synthetic.cast(real.schema)])
+    first = real.num_rows
+    for rule in flow_rules() if is_captured(real.schema) else table_rules(both):
+        needs = [name for name in rule.needs if name in both.schema.names]
+        if rule.score != IMPOSSIBLE or len(needs) < len(rule.needs):
+            continue
+        complete = np.ones(both.num_rows, bool)
+        for name in needs:
+            complete &= np.asarray(both[name].is_valid())
+        broken = np.zeros(both.num_rows, bool)
+        if complete.any():
+            broken[complete] = rule.broken(both.filter(pa.array(complete)).combine_chunks())
+        if broken[first:].any() and not broken[:first].any():
+            yield f"because {rule.reason}", broken[first:]

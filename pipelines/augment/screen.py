@@ -1,0 +1,24 @@
+"""Which made rows to trust, by what the real ones say of their labels."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.augment.gate.label_noise import Votes, ballot
+from pipelines.augment.gate.pair import Pair
+
+
+def trusted(
+    real: pa.Table, made: pa.Table, *, masks: Sequence[str], seed: int, votes: Votes = 2
+) -> np.ndarray:
+    """Whether fewer than ``votes`` of three models contradict each row's label, shape (made,).
+
+    All are trusted where the real rows are too few to say.
+    """
+    if not made.num_rows:
+        return np.zeros(0, dtype=bool)
+    found = ballot(Pair.of(real, made, masks, seed))
+    if found is None:
+        return np.ones(made.num_rows, dtype=bool)
+    return np.asarray(found.against < votes)

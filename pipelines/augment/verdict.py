@@ -1,0 +1,91 @@
+"""What follows from a study: a generator and an amount, none, or that more draws are needed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from pydantic import BaseModel
+
+from pipelines.augment.exchange import Rate
+from pipelines.evaluate.few_labels import Spread
+from pipelines.evaluate.intervals import Interval
+
+# A gain that is worth the trouble: one point in a hundred.
+WORTH = 0.01
+
+
+class Outcome(BaseModel):
+    """One amount of one arm. ``gain`` is over the real rows alone; its interval holds together with
+    those of all other outcomes of the model. ``rows`` is the mean of what was there to be used."""
+
+    arm: str
+    amount: float
+    rows: float
+    score: Spread
+    gain: float
+    ci: Interval
+
+
+class Verdict(BaseModel):
+    """What to do. ``gain`` and ``ci`` are of the arm that is used, or else of the likeliest one.
+
+    ``draws_needed`` is how many draws would decide, where these do not.
+    """
+
+    kind: Literal["use", "none", "undecided"]
+    arm: str | None = None
+    amount: float | None = None
+    gain: float
+    ci: Interval
+    draws_needed: int | None = None
+    words: str
+
+
+def verdict_of(
+    outcomes: Sequence[Outcome],
+    real: Sequence[Outcome],
+    rates: Mapping[str, Rate | None],
+    *,
+    draws: int,
+    needed: int,
+    worth: float,
+) -> Verdict:
+    """The arm whose gain is the surest, if any gain is above 0 beyond the intervals.
+
+    None where no arm gains ``worth`` or more by its interval. Between both, more draws are needed.
+    """
+    best = max(outcomes, key=lambda outcome: outcome.ci[0])
+    instead = _instead(real)
+    if best.ci[0] > 0:
+        rate = rates.get(best.arm)
+        worth_words = f" One such row is worth {rate.rate:.2f} real ones." if rate else ""
+        words = (
+            f"Use {best.arm}, {best.amount:g} rows to each real one: {_points(best)}."
+            f"{worth_words}{instead}"
+        )
+        return Verdict(
+            kind="use", arm=best.arm, amount=best.amount, gain=best.gain, ci=best.ci, words=words
+        )
+    likely = max(outcomes, key=lambda outcome: outcome.ci[1])
+    if likely.ci[1] < worth:
+        words = f"No benefit: no arm gains {100 * worth:g} points or more.{instead}"
+        return Verdict(kind="none", gain=likely.gain, ci=likely.ci, words=words)
+    more = max(needed, draws + 1)
+    words = (
+        f"Undecided: {likely.arm}, {likely.amount:g} to one, may still gain "
+        f"({_points(likely)}). About {more} draws would tell.{instead}"
+    )
+    return Verdict(kind="undecided", draws_needed=more, gain=likely.gain, ci=likely.ci, words=words)
+
+
+def _instead(real: Sequence[Outcome]) -> str:
+    """What the first amount of more real rows that surely helps would bring."""
+    helps = [outcome for outcome in real if outcome.ci[0] > 0]
+    if not helps:
+        return ""
+    least = min(helps, key=lambda outcome: outcome.rows)
+    return f" Labelling {least.rows:.0f} more rows would bring {_points(least)}."
+
+
+def _points(outcome: Outcome) -> str:
+    low, high = (100 * end for end in outcome.ci)
+    return f"{100 * outcome.gain:+.1f} points [{low:+.1f}, {high:+.1f}]"

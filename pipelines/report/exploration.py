@@ -1,0 +1,53 @@
+"""The pictures of a study of synthetic rows: score against amount, real rows beside them."""
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.augment.explore import Exploration, ModelFindings
+from pipelines.augment.names import REAL
+from pipelines.report.pictures import Draw, Theme, figure_of, save_picture
+
+MARKERS = "ov^sDP*X"
+
+
+def draw_exploration(found: Exploration, folder: Path) -> list[Path]:
+    """Write a PNG for each model into ``folder``; their paths."""
+    paths = []
+    for name, model in found.models.items():
+        path = folder / f"augmentation-{name}.png"
+        save_picture(arms(model, found.real_rows, found.metric), path)
+        paths.append(path)
+    return paths
+
+
+def arms(model: ModelFindings, real_rows: int, metric: str) -> Draw:
+    """Mean score against rows added, an arm a line; more real rows with their spread of draws."""
+    names = list(dict.fromkeys(outcome.arm for outcome in model.outcomes))
+
+    def draw(theme: Theme) -> Any:
+        figure, axes = figure_of(theme, 5.4, 3.6)
+        for place, name in enumerate(names):
+            found = sorted(
+                (outcome for outcome in model.outcomes if outcome.arm == name),
+                key=lambda outcome: outcome.rows,
+            )
+            rows = [0.0, *(outcome.rows for outcome in found)]
+            spreads = [model.alone, *(outcome.score for outcome in found)]
+            means = [spread.mean for spread in spreads]
+            if name == REAL:
+                low, high = zip(*(spread.ci for spread in spreads), strict=True)
+                axes.fill_between(rows, low, high, color=theme.second, alpha=0.18, linewidth=0)
+                axes.plot(rows, means, color=theme.second, linewidth=2.4, label="more real rows")
+                continue
+            axes.plot(
+                rows, means, color=theme.accent if name == model.verdict.arm else theme.muted,
+                linewidth=1.3, marker=MARKERS[place % len(MARKERS)], markersize=4,
+                label=name.replace("_", " "),
+            )  # fmt: skip
+        axes.set_xlabel(f"rows added to {real_rows} real ones")
+        axes.set_ylabel("accuracy" if metric == "accuracy" else "macro-F1")
+        axes.grid(color=theme.grid, linewidth=0.8)
+        axes.legend(frameon=False, labelcolor=theme.ink, fontsize=7.5)
+        return figure
+
+    return draw

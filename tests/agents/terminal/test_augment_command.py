@@ -1,0 +1,168 @@
+"""``netloop augment`` as it is typed, and the stage behind it walked to its end."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agents.checkpoints import Plan
+from agents.life_cycle import create_run, opened
+from agents.policy import approve_all
+from agents.spec import Spec
+from pipelines.store.run import RunFolder
+from tests.shared.command_line import Command, command_runner
+
+SMALL = {"arms": ["duplicates"], "amounts": [1], "models": ["knn"], "per_class": 4, "draws": 6}
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return command_runner(monkeypatch, capsys)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Two classes that overlap."""
+    random, path = np.random.default_rng(0), tmp_path / "records.csv"
+    lines = [
+        f"{number % 2 + random.normal(0, 0.6)},{random.normal()},{'bg'[number % 2]}"
+        for number in range(240)
+    ]
+    path.write_text("\n".join(["size,rate,kind", *lines]) + "\n")
+    return path
+
+
+@pytest.fixture
+def content(table: Path) -> dict[str, Any]:
+    return {
+        "goal": "Tell bad records from good ones",
+        "data": {"source": str(table), "label": "kind"},
+        "requirements": {"target": 0.1, "max_false_positive_rate": 1.0, "benign": ["g"]},
+        "augmentation": SMALL,
+        "design": {"candidates": ["knn"]},
+    }
+
+
+@pytest.fixture
+def spec_file(tmp_path: Path, content: dict[str, Any]) -> Path:
+    path = tmp_path / "spec.yaml"
+    path.write_text(json.dumps(content))  # JSON is YAML
+    return path
+
+
+def test_a_table_a_verdict_and_a_picture(run: Command, spec_file: Path, tmp_path: Path) -> None:
+    ended = run("augment", spec_file, "--workspace", tmp_path / "w")
+    assert ended.code == 0, ended.err
+    words = " ".join(ended.out.split())
+    assert "knn: macro-F1 with 8 real rows 0." in words
+    assert "rows from 1:1 a row is worth" in words
+    assert "more real rows" in words
+    assert any(kind in words for kind in ("Use duplicates", "No benefit", "Undecided"))
+    assert "the mean of 6 draws" in words
+    picture = next(line for line in ended.out.splitlines() if line.startswith("Picture: "))
+    assert Path(picture.removeprefix("Picture: ")).read_bytes().startswith(b"\x89PNG")
+    assert max(map(len, ended.out.split("Picture")[0].splitlines())) <= 80
+
+
+def test_as_json(run: Command, spec_file: Path, tmp_path: Path) -> None:
+    ended = run("augment", spec_file, "--json", "--workspace", tmp_path / "w")
+    found = json.loads(ended.out)
+    assert found["draws"] == 6
+    assert [o["arm"] for o in found["models"]["knn"]["outcomes"]] == [
+        "duplicates", "more_real_rows",
+    ]  # fmt: skip
+    assert found["models"]["knn"]["verdict"]["kind"] in ("use", "none", "undecided")
+
+
+def test_the_run_goes_on_where_the_command_left_it(
+    run: Command, spec_file: Path, tmp_path: Path
+) -> None:
+    found = json.loads(run("augment", spec_file, "--json", "--workspace", tmp_path / "w").out)
+    ended = run("runs", "resume", found["run"], "--approve", "auto", "--workspace", tmp_path / "w")
+    assert ended.code == 0, ended.err
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("augmentation.arms=[gan]", "'gan' is no generator, did you mean"),
+        ("augmentation.draws=2", "6"),
+        ("augmentation.arms=[llm]", "none is configured"),
+        ("augmentation.per_class=1", "2"),
+        ("data.source=/nowhere", "/nowhere"),
+    ],
+)
+def test_what_cannot_work(
+    run: Command, spec_file: Path, tmp_path: Path, change: str, said: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.delenv("NETLOOP_MODEL", raising=False)
+    ended = run("augment", spec_file, "--set", change, "--workspace", tmp_path / "w")
+    assert ended.code in (1, 2)
+    assert said in ended.told
+
+
+# --- the stage -----------------------------------------------------------------------------------
+
+
+def walked(
+    tmp_path: Path, content: dict[str, Any], verdict: dict[str, Any], monkeypatch: Any
+) -> Any:
+    """A run to its end, its study answered by ``verdict``: the stage's plans, and what was found."""
+    monkeypatch.setattr("tools.augment._row", lambda name, found: {"name": name, **verdict})
+    run = create_run(tmp_path / "w", Spec.model_validate(content), "auto")
+    plans: list[Plan] = []
+
+    def decide(plan: Plan) -> Any:
+        plans.append(plan)
+        return approve_all(plan)
+
+    with opened(run, tmp_path / "w") as life_cycle:
+        life_cycle.advance(decide)
+        numbers = life_cycle.state()["numbers"]
+        reviews = life_cycle.state()["reviews"]
+    return [p for p in plans if p.stage == "augmentation"], numbers, reviews, run
+
+
+USE = {
+    "verdict": "use", "arm": "duplicates", "amount": 2.0, "gain": 0.02, "ci": [0.01, 0.03],
+    "words": "Use duplicates.", "alone": 0.7, "rate": 0.1, "draws_needed": None,
+}  # fmt: skip
+NONE = {**USE, "verdict": "none", "arm": None, "amount": None, "words": "No benefit."}
+
+
+def test_what_helps_is_proposed_made_and_learned_from(
+    tmp_path: Path, content: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans, numbers, reviews, run = walked(tmp_path, content, USE, monkeypatch)
+    assert [[step.tool for step in plan.steps] for plan in plans] == [
+        ["explore_arms"], ["augment_rows"],
+    ]  # fmt: skip
+    train = numbers["augment_rows"]["train_rows"]
+    assert numbers["augment_rows"]["rows"] == 2 * train
+    assert reviews["augmentation/1"].findings == ["knn: Use duplicates."]
+    assert (
+        reviews["augmentation/2"].findings[0].startswith(f"{2 * train:,} rows made by duplicates")
+    )
+    assert numbers["train_baselines"]["validation_rows"] > 0
+    assert RunFolder(run.path).read()["status"] == "done"
+
+
+def test_no_benefit_goes_on_without(
+    tmp_path: Path, content: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans, numbers, reviews, _ = walked(tmp_path, content, NONE, monkeypatch)
+    assert len(plans) == 1
+    assert "augment_rows" not in numbers
+    assert reviews["augmentation/1"].findings == ["knn: No benefit."]
+
+
+def test_few_labels_are_studied_and_not_added_to(
+    tmp_path: Path, content: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content["data"]["sample"] = {"per_class": 4, "draws": 2}
+    plans, numbers, _, _ = walked(tmp_path, content, USE, monkeypatch)
+    assert len(plans) == 1, "each draw is a train side of its own"
+    assert "augment_rows" not in numbers

@@ -1,0 +1,62 @@
+"""The exchange rate, on learning curves whose truth is known."""
+
+import numpy as np
+import pytest
+
+from pipelines.augment.exchange import Curve, exchange_rate, fit_curve
+
+TRUE = Curve(top=0.95, fall=0.6, slope=0.5)
+ADDED = np.array([20.0, 40.0, 80.0, 160.0])
+FIRST, DRAWS = 20, 20
+
+
+def draws_of(rows: np.ndarray, seed: int) -> np.ndarray:
+    """Scores with so many real rows; a draw that is hard is hard for all."""
+    shift = np.random.default_rng(0).normal(0, 0.02, size=(DRAWS, 1))
+    return TRUE.at(rows) + shift + np.random.default_rng(seed).normal(0, 0.01, (DRAWS, len(rows)))
+
+
+def scores(rate: float, seed: int = 2) -> np.ndarray:
+    """Where each added row counts as ``rate`` real ones."""
+    return draws_of(FIRST + rate * ADDED, seed)
+
+
+def real(seed: int = 1) -> np.ndarray:
+    return draws_of(np.concatenate([[FIRST], FIRST + ADDED]), seed)
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.5, 0.1, 2.0])
+def test_the_rate_is_found(rate: float) -> None:
+    found = exchange_rate(real(), scores(rate), FIRST, ADDED, seed=0)
+    assert found is not None
+    assert found.rate == pytest.approx(rate, rel=0.25)
+    assert found.ci[0] < rate < found.ci[1]
+
+
+def test_rows_that_do_nothing_are_worth_nothing() -> None:
+    found = exchange_rate(real(), scores(0.0), FIRST, ADDED, seed=0)
+    assert found is not None
+    assert found.rate == pytest.approx(0, abs=0.05)
+
+
+def test_rows_that_do_harm_are_worth_less() -> None:
+    found = exchange_rate(real(), scores(0.0) - 0.05, FIRST, ADDED, seed=0)
+    assert found is not None
+    assert found.ci[1] < 0
+
+
+def test_a_flat_curve_has_no_rate() -> None:
+    flat = np.random.default_rng(0).normal(0.9, 0.02, size=(20, 5))
+    assert exchange_rate(flat, flat[:, 1:], FIRST, ADDED, seed=0) is None
+
+
+def test_the_curve_goes_through_its_points() -> None:
+    rows = np.array([10.0, 20, 40, 80, 160, 320])
+    found = fit_curve(rows, TRUE.at(rows))
+    assert found.at(rows) == pytest.approx(TRUE.at(rows), abs=1e-4)
+
+
+def test_the_curve_never_falls() -> None:
+    rows = np.array([10.0, 20, 40])
+    found = fit_curve(rows, np.array([0.9, 0.8, 0.7])).at(rows)
+    assert (np.diff(found) >= 0).all()

@@ -1,0 +1,181 @@
+"""The study of arms: who gets which rows, and what is concluded, with arms whose truth is known."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipelines.augment.explore import Exploration, explore
+from pipelines.augment.generators import generate
+from pipelines.augment.names import REAL
+from pipelines.augment.trial import ALONE, Arm, Study, more_real, training_rows
+from pipelines.errors import InputError
+from pipelines.models.base import labels_of
+from pipelines.progress import silent
+
+MASKS = ("addresses",)
+MODEL = "random_forest"
+NOISE = 12
+
+pytestmark = pytest.mark.usefixtures("small_forests")  # a study fits many
+
+
+def copies(real: pa.Table, wanted: Mapping[str, int], seed: int) -> pa.Table:
+    return generate("duplicates", real, wanted, masks=MASKS, seed=seed)
+
+
+def perfect(make_related, apart: float) -> Arm:
+    """Fresh rows of the same distribution."""
+
+    def arm(real: pa.Table, wanted: Mapping[str, int], seed: int) -> pa.Table:
+        return make_related(max(wanted.values()), seed + 10_000, apart, NOISE)
+
+    return arm
+
+
+def flipped(inner: Arm, share: float) -> Arm:
+    """The rows of another arm, of which a share bear the wrong label."""
+
+    def arm(real: pa.Table, wanted: Mapping[str, int], seed: int) -> pa.Table:
+        made = inner(real, wanted, seed)
+        wrong = np.random.default_rng(seed).random(made.num_rows) < share
+        labels = [
+            "ab"["ba".index(name)] if bad else name
+            for name, bad in zip(labels_of(made), wrong, strict=True)
+        ]
+        place = made.schema.get_field_index("label")
+        return made.set_column(place, made.schema.field("label"), pa.array(labels))
+
+    return arm
+
+
+def draws(rows: pa.Table, count: int, per_class: int) -> list[np.ndarray]:
+    labels, random = np.array(labels_of(rows)), np.random.default_rng(0)
+    return [
+        np.concatenate(
+            [random.choice(np.flatnonzero(labels == name), per_class, False) for name in "ab"]
+        )
+        for _ in range(count)
+    ]
+
+
+def explored(make_related, arms: Mapping[str, Arm], **options) -> Exploration:
+    """Ten draws of 4 + 4 rows from 400, and a test side of 300."""
+    rows = make_related(200, 1, 2.0, NOISE)
+    study = Study(
+        arms, (MODEL,), MASKS, amounts=(2.0, 12.0), metric="accuracy", worth=0.02, **options
+    )
+    test_rows = make_related(150, 2, 2.0, NOISE)
+    return explore(study, rows, draws(rows, 10, 4), test_rows, seed=0, progress=silent)
+
+
+def test_each_cell_has_the_rows_that_it_says(make_related) -> None:
+    rows = make_related(50, 1)
+    real, rest = rows.slice(0, 8), rows.slice(8)
+    study = Study({"copies": copies}, (MODEL,), MASKS, amounts=(0.25, 1.0, 2.0))
+    cells = training_rows(study, real, rest, seed=0)
+    sizes = {cell: found.num_rows - 8 for cell, found in cells.items()}
+    assert sizes == {
+        ALONE: 0,
+        ("copies", 0.25): 2, ("copies", 1.0): 8, ("copies", 2.0): 16,
+        (REAL, 0.25): 2, (REAL, 1.0): 8, (REAL, 2.0): 16,
+    }  # fmt: skip
+    for found in cells.values():
+        assert labels_of(found).count("a") * 2 == found.num_rows, "as balanced as the real rows"
+        assert found.slice(0, 8).equals(real)
+    assert cells["copies", 2.0].slice(0, 16).equals(cells["copies", 1.0]), "amounts are nested"
+    drawn = cells[REAL, 2.0].slice(8)["size"].to_pylist()
+    assert set(drawn) <= set(rest["size"].to_pylist())
+
+
+def test_more_real_rows_are_those_there_are(make_records) -> None:
+    rest = make_records(["a"] * 5 + ["b"], x=list(range(6)))
+    found = more_real(rest, {"a": 3, "b": 3}, seed=0)
+    assert sorted(labels_of(found)) == ["a", "a", "a", "b"]
+    assert len(set(found["x"].to_pylist())) == 4, "none twice"
+
+
+def test_a_screen_sorts_out_rows_of_each_amount(make_related) -> None:
+    rows = make_related(50, 1)
+
+    def every_second(real: pa.Table, made: pa.Table, seed: int) -> np.ndarray:
+        return np.arange(made.num_rows) % 2 == 0
+
+    study = Study({"copies": copies}, (MODEL,), MASKS, amounts=(1.0, 2.0), screen=every_second)
+    cells = training_rows(study, rows.slice(0, 8), None, seed=0)
+    sizes = {cell: found.num_rows - 8 for cell, found in cells.items()}
+    assert sizes["copies, screened", 1.0] == 4
+    assert sizes["copies, screened", 2.0] == 8
+    assert sizes["copies", 2.0] == 16
+    assert not any(arm == REAL for arm, _ in cells)
+
+
+def test_a_perfect_generator_is_used_at_a_fair_rate(make_related) -> None:
+    found = explored(make_related, {"perfect": perfect(make_related, 2.0)})
+    model = found.models[MODEL]
+    assert (found.draws, found.real_rows, found.test_rows) == (10, 8, 300)
+    assert (model.verdict.kind, model.verdict.arm) == ("use", "perfect")
+    best = next(o for o in model.outcomes if (o.arm, o.amount) == ("perfect", 12.0))
+    assert best.rows == 96
+    assert best.ci[0] > 0
+    rate = model.rates["perfect"]
+    assert rate is not None
+    assert rate.ci[0] < 1 < rate.ci[1]
+
+
+def test_no_benefit_is_found_where_there_is_none(make_related) -> None:
+    rows = make_related(200, 1, 3.0)
+    study = Study({"copies": copies}, ("majority",), MASKS, amounts=(1.0,), worth=0.05)
+    found = explore(
+        study, rows, draws(rows, 6, 10), make_related(50, 2, 3.0), seed=0, progress=silent
+    )
+    assert found.models["majority"].verdict.kind == "none"
+    assert found.models["majority"].verdict.words.startswith("No benefit: no arm gains 5 points")
+
+
+def test_wrong_labels_do_harm(make_related) -> None:
+    arms = {"wrong": flipped(perfect(make_related, 2.0), 0.5)}
+    found = explored(make_related, arms).models[MODEL]
+    most = next(o for o in found.outcomes if (o.arm, o.amount) == ("wrong", 12.0))
+    assert most.ci[1] < 0
+    assert found.verdict.kind != "use"
+
+
+def test_the_same_seed_finds_the_same(make_related) -> None:
+    arms = {"smote": partial_arm("smote")}
+    first, second = explored(make_related, arms), explored(make_related, arms)
+    assert first == second
+
+
+def partial_arm(name: str) -> Arm:
+    def arm(real: pa.Table, wanted: Mapping[str, int], seed: int) -> pa.Table:
+        return generate(name, real, wanted, masks=MASKS, seed=seed)
+
+    return arm
+
+
+def test_what_decides_nothing_is_refused(make_related) -> None:
+    rows = make_related(50, 1)
+    ask = partial(explore, test_rows=rows, seed=0, progress=silent)
+    with pytest.raises(InputError, match="5 draws decide nothing"):
+        ask(Study({}, (MODEL,), MASKS), rows, draws(rows, 5, 4))
+    with pytest.raises(InputError, match="no metric 'auc'"):
+        ask(Study({}, (MODEL,), MASKS, metric="auc"), rows, draws(rows, 6, 4))
+
+
+def test_the_progress_reaches_its_end(make_related) -> None:
+    seen: list[tuple[int, int]] = []
+    rows = make_related(50, 1)
+    explore(
+        Study({"copies": copies}, ("majority",), MASKS, amounts=(1.0,)),
+        rows,
+        draws(rows, 6, 4),
+        rows,
+        seed=0,
+        progress=lambda what, done, total, unit: seen.append((done, total)),
+    )
+    assert seen[0] == (0, 6)
+    assert seen[-1] == (6, 6)
+    assert seen == sorted(seen)

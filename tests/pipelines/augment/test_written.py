@@ -1,0 +1,166 @@
+"""Rows of an author: what it is asked, what is refused, and what is kept when it stops."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipelines.augment.written import BATCH, PATIENCE, SHOTS, Cell, Desk, RowsAsked, Written
+from pipelines.errors import InputError, NetloopError
+from pipelines.progress import silent
+
+Answer = Callable[[RowsAsked], list[list[Cell]]]
+
+
+class Scripted:
+    """An author that answers by a function, and remembers what it was asked."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.asked: list[RowsAsked] = []
+
+    def write(self, asked: RowsAsked) -> list[list[Cell]]:
+        self.asked.append(asked)
+        return self.answer(asked)
+
+
+def fresh(asked: RowsAsked) -> list[list[Cell]]:
+    """Rows within all ranges that nobody had before."""
+    random = np.random.default_rng([asked.batch, asked.round, len(asked.label)])
+    return [
+        [
+            column.values[0]
+            if column.values
+            else float(random.uniform(column.low or 0.0, column.high or 1.0))
+            for column in asked.columns
+        ]
+        for _ in range(asked.count)
+    ]
+
+
+def wrote(
+    rows: pa.Table, answer: Answer, counts: dict[str, int], **options: object
+) -> tuple[Written, Scripted]:
+    author = Scripted(answer)
+    desk = Desk(author, rows, masks=("addresses",), seed=0, **options)  # type: ignore[arg-type]
+    return desk.written(counts, silent), author
+
+
+def test_a_whole_order_in_batches(make_related) -> None:
+    rows = make_related(30, seed=0)
+    written, author = wrote(rows, fresh, {"a": 45, "b": 5})
+    assert [asked.count for asked in author.asked] == [BATCH, BATCH, 5, 5]
+    assert written.requests == 4
+    assert written.rows.schema.equals(rows.schema)
+    assert sorted(written.rows["label"].to_pylist()) == ["a"] * 45 + ["b"] * 5
+    assert not written.refused
+    assert written.rows["address"].null_count == 50
+
+
+def test_what_an_author_is_told(make_related) -> None:
+    rows = make_related(30, seed=0)
+    _, author = wrote(rows, fresh, {"a": 30})
+    first, second = author.asked
+    assert [column.name for column in first.columns] == ["size", "time", "rate", "proto"]
+    assert first.columns[0].whole
+    assert not first.columns[1].whole
+    assert first.columns[3].values == ["tcp", "udp"]
+    own = [row for row in rows.to_pylist() if row["label"] == "a"]
+    assert len(first.examples) == SHOTS
+    assert all(example[0] in {row["size"] for row in own} for example in first.examples)
+    assert first.examples != second.examples, "each request shows other real rows"
+
+
+@pytest.mark.parametrize(
+    ("cell", "place", "fault"),
+    [
+        (1e9, 0, "a number out of range"),
+        (-1.0, 0, "a number out of range"),
+        (float("nan"), 1, "a number out of range"),
+        ("many", 1, "a word for a number"),
+        (None, 1, "a word for a number"),
+        (True, 1, "a word for a number"),
+        ("icmp", 3, "a value that the column does not have"),
+        (6.0, 3, "a value that the column does not have"),
+    ],
+)
+def test_a_cell_that_cannot_be(make_related, cell: Cell, place: int, fault: str) -> None:
+    def answer(asked: RowsAsked) -> list[list[Cell]]:
+        rows = fresh(asked)
+        if asked.batch == 0:
+            rows[0][place] = cell
+        return rows
+
+    written, _ = wrote(make_related(30, seed=0), answer, {"a": 5})
+    assert written.refused == {fault: 1}
+    assert written.rows.num_rows == 5, "others were asked for in its place"
+
+
+def test_rows_of_another_width_and_copies(make_related) -> None:
+    def answer(asked: RowsAsked) -> list[list[Cell]]:
+        one = fresh(asked)[0]
+        return [one[:-1], [*one, 1.0], asked.examples[0], one, one]
+
+    written, author = wrote(make_related(30, seed=0), answer, {"a": 3})
+    assert written.refused["too few cells"] == written.refused["too many cells"] == 3
+    assert written.refused["a copy"] == 6, "of an example, and of its own row"
+    assert written.rows.num_rows == len(author.asked) == 3
+
+
+def test_an_author_of_nothing_is_not_asked_for_ever(make_related) -> None:
+    written, author = wrote(make_related(30, seed=0), lambda asked: [], {"a": 40})
+    assert written.rows.num_rows == 0
+    assert len(author.asked) == 2 + PATIENCE
+
+
+def test_what_was_made_is_kept_when_the_budget_ends(make_related) -> None:
+    class Spent(NetloopError):
+        """No more requests."""
+
+    def answer(asked: RowsAsked) -> list[list[Cell]]:
+        if asked.batch == 1:
+            raise Spent("The budget of 1 request is used up.")
+        return fresh(asked)
+
+    rows = make_related(30, seed=0)
+    written, _ = wrote(rows, answer, {"a": 60, "b": 60}, give_up=(Spent,))
+    assert written.rows["label"].to_pylist() == ["a"] * BATCH
+    assert written.ended == "The budget of 1 request is used up."
+    with pytest.raises(Spent):
+        wrote(rows, answer, {"a": 60})
+
+
+def test_a_later_round_shows_drafts_and_real_rows(make_related) -> None:
+    rows = make_related(30, seed=0)
+    author = Scripted(fresh)
+    desk = Desk(author, rows, masks=("addresses",), seed=0)
+    first = desk.written({"a": 25, "b": 4}, silent)
+    author.asked.clear()
+    second = desk.rewritten(first.rows, 1, silent)
+    assert [(len(a.drafts), a.count, a.round) for a in author.asked] == [
+        (20, 20, 1), (5, 5, 1), (4, 4, 1),
+    ]  # fmt: skip
+    assert all(len(asked.examples) == SHOTS for asked in author.asked)
+    assert sorted(second.rows["label"].to_pylist()) == ["a"] * 25 + ["b"] * 4
+    sizes = {row["size"] for row in first.rows.to_pylist()}
+    assert {draft[0] for asked in author.asked for draft in asked.drafts} <= sizes
+
+
+def test_texts_and_unasked_columns_are_real_ones(make_records) -> None:
+    many = [f"GET /{place}" for place in range(60)]
+    rows = make_records(["a", "b"] * 30, x=list(range(60)), url=many, kind=["p", "q", "r"] * 20)
+
+    def answer(asked: RowsAsked) -> list[list[Cell]]:
+        assert [column.name for column in asked.columns] == ["x", "kind"], "60 texts are too many"
+        return [[20.4, "q"], [40.6, "p"]]
+
+    written, _ = wrote(rows, answer, {"a": 2})
+    made = written.rows.to_pylist()
+    assert [(row["x"], row["kind"]) for row in made] == [(20.0, "q"), (41.0, "p")]
+    assert [row["url"] for row in made] == ["GET /20", "GET /40"], "of the nearest row of its class"
+
+
+def test_a_class_without_real_rows(make_related) -> None:
+    with pytest.raises(InputError, match="no real row of class 'c'"):
+        wrote(make_related(5, seed=0), fresh, {"c": 3})
