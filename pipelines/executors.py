@@ -230,7 +230,7 @@ def _processes(count: int) -> Iterator[Executor]:
     """Processes that are spawned, since a fork would copy locks that other threads hold."""
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
-        count, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker
+        count, mp_context=multiprocessing.get_context("spawn"), initializer=begin_worker
     )
     try:
         yield pool
@@ -242,7 +242,7 @@ def _processes(count: int) -> Iterator[Executor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _begin_worker() -> None:
+def begin_worker() -> None:
     """One thread a worker; Ctrl-C is the parent's to answer; no worker outlives its parent."""
     for name in THREADS:
         os.environ[name] = "1"

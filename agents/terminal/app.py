@@ -25,6 +25,7 @@ from agents.terminal import (
     retrace_commands,
     run_commands,
     runs_commands,
+    sites_command,
     tokenizer_commands,
     tune_commands,
 )
@@ -60,6 +61,7 @@ app.add_typer(tokenizer_commands.app, name="tokenizer")
 app.add_typer(tune_commands.tune_app, name="tune")
 app.command()(model_commands.evaluate)
 app.command()(augment_command.augment)
+app.command()(sites_command.sites)
 app.command()(detect_command.detect)
 app.command()(explain_command.explain)
 app.command()(runs_commands.report)

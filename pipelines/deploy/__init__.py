@@ -1,0 +1,1 @@
+"""Which layout of learning and detection fits a network of several sites: it is tried out."""

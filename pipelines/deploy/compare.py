@@ -1,0 +1,211 @@
+"""The comparison: the same rows, model and links under every layout."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.datasets.fields import DEFAULT_MASKS, feature_columns
+from pipelines.datasets.group_names import group_names
+from pipelines.datasets.keys import Codes
+from pipelines.deploy.job import LAYOUTS, TEST, TRAIN, HubReport, Job, Layout, SiteReport
+from pipelines.deploy.layout import run_layouts
+from pipelines.deploy.link import Link
+from pipelines.deploy.sites import hold_out, shard_sites
+from pipelines.deploy.study import (
+    DeploymentStudy,
+    LayoutResult,
+    LlmCost,
+    SiteResult,
+    latency_of,
+    score_verdicts,
+)
+from pipelines.errors import InputError
+from pipelines.models.base import labels_of
+from pipelines.models.registry import model_class
+from pipelines.progress import Progress, silent
+from pipelines.store.rows import write_rows
+
+MOST_SITES = 32  # each is a process
+MOST_BATCH = 4096
+DEFAULT_LINK = Link()
+FREE = LlmCost()
+
+
+def compare(
+    rows: pa.Table,
+    *,
+    sites: Mapping[str, Codes] | Sequence[Codes] | str,
+    test: float = 0.3,
+    model: str = "random_forest",
+    masks: Sequence[str] = DEFAULT_MASKS,
+    seed: int = 0,
+    link: Link = DEFAULT_LINK,
+    batch: int = 32,
+    llm_cost_per_training: LlmCost = FREE,
+    layouts: Sequence[Layout] = LAYOUTS,
+    timeout_s: float = 1800.0,
+    port: int = 0,
+    progress: Progress = silent,
+) -> DeploymentStudy:
+    """Try the layouts out with a process a site and a hub, over loopback with shaped links.
+
+    ``sites``: row numbers of each site, by name or not, or what ``shard_sites`` tells sites apart
+    by. ``test`` is the share of each class's flows that a site holds out; ``batch`` how many rows
+    are judged at once; ``timeout_s`` how long a process may say nothing, training included;
+    ``port`` the hub's on 127.0.0.1, 0 for any. Only the columns that ``masks`` let a model see, and
+    the labels of training rows, are ever sent.
+
+    Raises InputError for what cannot be compared, NetloopError that names the process if one dies.
+    """
+    named = _named_sites(rows, sites)
+    model_class(model)
+    _check(rows, named, test, batch, timeout_s)
+    held = hold_out(rows, list(named.values()), test, seed)
+    places = [_Site.of(name, numbers, held, rows) for name, numbers in named.items()]
+    trained = Counter(label for site in places for label in labels_of(rows.take(site.train)))
+    if len(trained) < 2 or not any(len(site.test) for site in places):
+        raise InputError(
+            "The sites together have too little to learn from and to test on.",
+            "Give rows of two classes or more, with two flows or more of a class at some site.",
+        )
+    job = Job(
+        layouts=list(layouts),
+        model=model,
+        masks=list(masks),
+        seed=seed,
+        link=link,
+        batch=batch,
+        timeout_s=timeout_s,
+        sites=list(named),
+    )
+    seen = rows.select(["label", *feature_columns(rows.schema, masks)])
+    with tempfile.TemporaryDirectory(prefix="netloop-sites-") as scratch:
+        folder = Path(scratch)
+        for number, site in enumerate(places):
+            site.write(folder / str(number), seen)
+        reports = run_layouts(
+            job,
+            folder,
+            folder,
+            port=port,
+            watch=lambda done: progress("trying layouts", done, len(layouts), "layouts"),
+        )
+    progress("trying layouts", len(layouts), len(layouts), "layouts")
+    llm = llm_cost_per_training
+    results = [_result(layout, job, places, *reports[layout], trained, llm) for layout in layouts]
+    classes = sorted({*trained, *(label for site in places for label in site.truth)})
+    return DeploymentStudy(
+        model=model, seed=seed, link=link, batch=batch, classes=classes, layouts=results
+    )
+
+
+@dataclass(frozen=True)
+class _Site:
+    """A site: its rows for training and for test, and of the latter the labels and flows."""
+
+    name: str
+    train: Codes
+    test: Codes
+    truth: list[str]
+    flows: Codes
+
+    @classmethod
+    def of(cls, name: str, numbers: Codes, held: np.ndarray, rows: pa.Table) -> "_Site":
+        test = numbers[held[numbers]]
+        flows = group_names(rows, "flow")[1][test]
+        return cls(name, numbers[~held[numbers]], test, labels_of(rows.take(test)), flows)
+
+    def write(self, folder: Path, rows: pa.Table) -> None:
+        """Write both parts where the site's process reads them."""
+        for part, numbers in ((TRAIN, self.train), (TEST, self.test)):
+            (folder / part).mkdir(parents=True)
+            write_rows(folder / part, rows.take(numbers))
+
+
+def _result(
+    layout: Layout,
+    job: Job,
+    places: Sequence[_Site],
+    hub: HubReport,
+    reports: Sequence[SiteReport],
+    trained: Counter[str],
+    llm: LlmCost,
+) -> LayoutResult:
+    trainings = hub.trained + sum(report.trained for report in reports)
+    verdicts = [
+        verdict
+        for site, report in zip(places, reports, strict=True)
+        for verdict in report.verdicts or _missed(site.truth, trained)
+    ]
+    return LayoutResult(
+        layout=layout,
+        sites=[
+            SiteResult(
+                site=site.name,
+                train_rows=len(site.train),
+                test_rows=len(site.test),
+                score=score_verdicts(site.truth, report.verdicts, site.flows, job.seed)
+                if report.verdicts
+                else None,
+                latency=latency_of(report.latency_ms),
+                bytes_train=report.bytes_train,
+                bytes_judge=report.bytes_judge,
+            )
+            for site, report in zip(places, reports, strict=True)
+        ],
+        score=score_verdicts(
+            [label for site in places for label in site.truth],
+            verdicts,
+            np.concatenate([site.flows for site in places]),
+            job.seed,
+        ),
+        training_minutes=(max(report.seconds for report in reports) + hub.seconds) / 60,
+        latency=latency_of([value for report in reports for value in report.latency_ms]),
+        trainings=trainings,
+        llm=llm.times(trainings),
+        bytes_train=sum(report.bytes_train for report in reports),
+        bytes_judge=sum(report.bytes_judge for report in reports),
+        bytes_hub=hub.bytes_sent,
+    )
+
+
+def _missed(truth: Sequence[str], trained: Counter[str]) -> list[str]:
+    """A wrong verdict for every row: the class that is most frequent among the others."""
+    first, second = (name for name, _ in trained.most_common(2))
+    return [first if label != first else second for label in truth]
+
+
+def _named_sites(
+    rows: pa.Table, sites: Mapping[str, Codes] | Sequence[Codes] | str
+) -> dict[str, Codes]:
+    if isinstance(sites, str):
+        return shard_sites(rows, sites)
+    if isinstance(sites, Mapping):
+        return dict(sites)
+    return {f"site {number + 1}": of_site for number, of_site in enumerate(sites)}
+
+
+def _check(
+    rows: pa.Table, sites: Mapping[str, Codes], test: float, batch: int, timeout_s: float
+) -> None:
+    if not 2 <= len(sites) <= MOST_SITES:
+        raise InputError(
+            f"{len(sites)} sites cannot be compared.",
+            f"Give 2 to {MOST_SITES}: every site is a process of this machine.",
+        )
+    numbers = np.concatenate(list(sites.values()))
+    if len(np.unique(numbers)) < len(numbers):
+        raise InputError("A row is at two sites.", "Give every row to one site at most.")
+    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < rows.num_rows:
+        raise InputError(f"A site has a row that is none of the {rows.num_rows:,}.")
+    if not 0 < test < 1:
+        raise InputError(f"The test share is {test}.", "Give a share above 0 and below 1.")
+    if not 1 <= batch <= MOST_BATCH:
+        raise InputError(f"A batch of {batch} rows cannot be.", f"Give 1 to {MOST_BATCH:,}.")
+    if not timeout_s > 0:
+        raise InputError(f"A time-out of {timeout_s} s cannot be.", "Give a positive number.")

@@ -1,0 +1,148 @@
+"""What the layouts came to, which of them no other beats, and both as lines of text."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from pipelines.deploy.job import Layout
+from pipelines.deploy.link import Link
+from pipelines.evaluate.intervals import (
+    Interval,
+    group_confusions,
+    percentile_interval,
+    resampled_macro_f1,
+)
+from pipelines.evaluate.metrics import mean_f1, places
+
+
+class LlmCost(BaseModel):
+    """What a language model is asked for one training: synthetic rows, for example."""
+
+    requests: int = 0
+    tokens: int = 0
+    money: float = 0.0
+
+    def times(self, trainings: int) -> "LlmCost":
+        """The cost of several trainings that each pay on their own."""
+        return LlmCost(
+            requests=self.requests * trainings,
+            tokens=self.tokens * trainings,
+            money=self.money * trainings,
+        )
+
+
+class Score(BaseModel):
+    """Verdicts on held-out rows. ``ci``: of macro-F1, over resamples of flows within classes."""
+
+    accuracy: float
+    macro_f1: float
+    ci: Interval
+
+
+class Latency(BaseModel):
+    """Milliseconds from a batch of rows at a site to their verdicts at that site."""
+
+    median_ms: float
+    p95_ms: float
+
+
+class SiteResult(BaseModel):
+    """One site in one layout. ``score`` and ``latency`` are None where it cannot judge or has
+    nothing to judge: no model, or no held-out rows."""
+
+    site: str
+    train_rows: int
+    test_rows: int
+    score: Score | None
+    latency: Latency | None
+    bytes_train: int
+    """Bytes that left the site before it could judge, and ``bytes_judge`` while it judged."""
+    bytes_judge: int
+
+
+class LayoutResult(BaseModel):
+    """One layout. ``score`` is over all sites' rows; rows of a site that cannot judge are wrong."""
+
+    layout: Layout
+    sites: list[SiteResult]
+    score: Score
+    training_minutes: float
+    """Until the last site could judge, were every site's work done at the same time: the slowest
+    site's part and the hub's."""
+    latency: Latency | None
+    trainings: int
+    llm: LlmCost
+    bytes_train: int
+    """Bytes that left all sites, before and while they judged; ``bytes_hub`` left the hub."""
+    bytes_judge: int
+    bytes_hub: int
+
+    @property
+    def bytes_moved(self) -> int:
+        """All bytes that crossed the links, both ways."""
+        return self.bytes_train + self.bytes_judge + self.bytes_hub
+
+
+class DeploymentStudy(BaseModel):
+    """Layouts of learning and judging, tried out on the same rows over the same links."""
+
+    model: str
+    seed: int
+    link: Link
+    batch: int
+    classes: list[str]
+    layouts: list[LayoutResult]
+
+    def artifact(self) -> str:
+        """JSON without clock readings: the same rows, link and libraries give the same text."""
+        clocks: Any = {"latency": True, "training_minutes": True, "sites": {"__all__": {"latency"}}}
+        return self.model_dump_json(exclude={"layouts": {"__all__": clocks}})
+
+
+def score_verdicts(
+    truth: Sequence[str], verdicts: Sequence[str], groups: np.ndarray, seed: int
+) -> Score:
+    """Score verdicts; ``groups`` holds the number of each row's flow, shape (rows,)."""
+    classes = sorted({*truth, *verdicts})
+    cells = places(truth, classes), places(verdicts, classes)
+    group = np.unique(groups, return_inverse=True)[1]
+    counts = group_confusions(group, *cells, len(classes))
+    confusion = counts.sum(axis=0).reshape(len(classes), len(classes))
+    resampled = resampled_macro_f1([counts], len(classes), seed)[0]
+    return Score(
+        accuracy=float(np.trace(confusion) / confusion.sum()),
+        macro_f1=float(mean_f1(confusion)),
+        ci=percentile_interval(resampled, bounds=(0.0, 1.0)),
+    )
+
+
+def latency_of(milliseconds: Sequence[float]) -> Latency | None:
+    """Median and 95th percentile; None where nothing was judged."""
+    if not milliseconds:
+        return None
+    median, p95 = np.quantile(milliseconds, [0.5, 0.95])
+    return Latency(median_ms=float(median), p95_ms=float(p95))
+
+
+def pareto(study: DeploymentStudy) -> list[Layout]:
+    """The layouts that no other beats in macro-F1, bytes moved and median latency.
+
+    A layout beats another if it is as good in all three and better in one.
+    """
+    costs = {result.layout: _costs(result) for result in study.layouts}
+    return [
+        layout
+        for layout, mine in costs.items()
+        if not any(_beats(other, mine) for other in costs.values())
+    ]
+
+
+def _costs(result: LayoutResult) -> tuple[float, float, float]:
+    latency = result.latency.median_ms if result.latency else float("inf")
+    return 1 - result.score.macro_f1, float(result.bytes_moved), latency
+
+
+def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one != other and all(a <= b for a, b in zip(one, other, strict=True))
