@@ -58,7 +58,8 @@ def sites(
     link = Link(delay_ms=delay, mbit=mbit)
     with RichProgress(console) as progress:
         rows = load_source(source, label, progress=progress).rows
-        shared = shard_sites(rows, by, count or (4 if by == CLASSES else None), seed)
+        many = 4 if count is None and by == CLASSES else count
+        shared = shard_sites(rows, by, many, seed)
         study = compare(
             rows,
             sites=shared,

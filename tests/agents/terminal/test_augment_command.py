@@ -110,7 +110,7 @@ def test_what_cannot_work(
 def walked(
     tmp_path: Path, content: dict[str, Any], verdict: dict[str, Any], monkeypatch: Any
 ) -> Any:
-    """A run to its end, its study answered by ``verdict``: the stage's plans, and what was found."""
+    """A run to its end, its study answered by ``verdict``: its plans, and what was found."""
     monkeypatch.setattr("tools.augment._row", lambda name, found: {"name": name, **verdict})
     run = create_run(tmp_path / "w", Spec.model_validate(content), "auto")
     plans: list[Plan] = []

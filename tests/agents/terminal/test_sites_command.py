@@ -54,7 +54,7 @@ def test_a_table_and_a_picture(
         (["--by", "colour"], "colour"),
         (["--model", "gan"], "no model 'gan'"),
         (["--count", "0"], "0"),
-        (["--mbit", "-1"], "mbit"),
+        (["--mbit", "-1"], "Mbit"),
     ],
 )
 def test_what_cannot_be(run: Command, tiny_lab: Path, words: list[str], said: str) -> None:
