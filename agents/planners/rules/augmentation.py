@@ -13,6 +13,8 @@ from pipelines.words import counted
 FEW = 50
 # Draws within the train side: as many rows as a person would label first.
 PER_CLASS = 10
+# Of a class: two to draw, and two to play further labels.
+FEWEST = 4
 ASKED = r"\b(synthetic|augment\w*|generat\w+|artificial|made-up|more rows|compare|explore|try)\b"
 
 
@@ -67,9 +69,13 @@ def _none(evidence: Evidence) -> Plan:
 
 def _study(evidence: Evidence, arms: list[str] | None, why: str) -> Plan:
     spec, rows = evidence.spec.augmentation, evidence.facts["train"]
+    name, rarest = min(rows.items(), key=lambda item: item[1])
+    if rarest < FEWEST:
+        words = f"None. {name} has {counted(rarest, 'row')} to learn from: too few to study."
+        return Plan(stage="augmentation", planner=RULES, summary=f"{words} Label more of it.")
     chosen = arms or list(PLAIN)
     asked = spec.per_class if spec else PER_CLASS
-    per_class = max(2, min(asked, min(rows.values()) // 2))  # the rest plays further labels
+    per_class = max(2, min(asked, rarest // 2))  # the rest plays further labels
     draws = spec.draws if spec else 20
     amounts = spec.amounts if spec else list(AMOUNTS)
     masks = evidence.numbers["audit_shortcuts"]["masks"]

@@ -9,11 +9,14 @@ def explain(plan: Plan, question: str) -> str:
     """The reasons of the parameters and tools that the question names; of all if it names none."""
     words = question.lower().replace("_", " ")
     lines = [
-        (f"{step.tool} {name}", f"{step.tool}.{name} is {_said(step.params[name])}: {reason}")
+        (
+            _spoken(name, step.params[name]),
+            f"{step.tool}.{name} is {_said(step.params[name])}: {reason}",
+        )
         for step in plan.steps
         for name, reason in step.reasons.items()
     ]
-    asked = [line for key, line in lines if any(w in words for w in _spoken(key))]
+    asked = [line for spoken, line in lines if any(word in words for word in spoken)]
     reasons = asked or [line for _, line in lines if not line.endswith(DEFAULT_REASON)]
     return "\n".join([plan.summary, *reasons])
 
@@ -25,7 +28,8 @@ def _said(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def _spoken(key: str) -> list[str]:
-    """Ways in which a person names ``tool parameter``."""
-    parameter = key.split(" ", 1)[1].replace("_", " ")
-    return [parameter, parameter.removesuffix("s")]
+def _spoken(parameter: str, value: Any) -> list[str]:
+    """Ways in which a person names a parameter: by its name, or by the word that it is set to."""
+    name = parameter.replace("_", " ")
+    chosen = [value.lower().replace("_", " ")] if isinstance(value, str) and value else []
+    return [name, name.removesuffix("s"), *chosen]

@@ -28,7 +28,7 @@ NONE = {
 }  # fmt: skip
 
 
-def evidence(*explored: dict[str, Any], **spec: Any) -> Evidence:
+def evidence(*explored: dict[str, Any], rarest: int = 30, **spec: Any) -> Evidence:
     numbers: dict[str, Any] = {
         "audit_shortcuts": {"masks": ["ports"]},
         "record_requirements": {"metric": "accuracy"},
@@ -39,7 +39,7 @@ def evidence(*explored: dict[str, Any], **spec: Any) -> Evidence:
     return Evidence(
         stage="augmentation",
         spec=Spec.model_validate(content),
-        facts={"train": {"a": 500, "b": 30}},
+        facts={"train": {"a": 500, "b": rarest}},
         numbers=numbers,
     )
 
@@ -80,6 +80,14 @@ def test_a_spec_that_asks_gets_its_study() -> None:
 def test_a_draw_leaves_rows_that_play_further_labels() -> None:
     plan = proposed(evidence(augmentation={"per_class": 40}))
     assert param(plan, "explore_arms", "per_class") == 15, "half of the rarest class"
+
+
+@pytest.mark.parametrize(("rarest", "steps"), [(1, 0), (3, 0), (4, 1)])
+def test_a_class_of_single_rows_cannot_be_studied(rarest: int, steps: int) -> None:
+    plan = revised(evidence(rarest=rarest), "try smote")
+    assert len(plan.steps) == steps
+    if not steps:
+        assert plan.summary.startswith(f"None. b has {rarest} row")
 
 
 @pytest.mark.parametrize(
