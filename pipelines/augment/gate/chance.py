@@ -22,6 +22,12 @@ def share_bar(expected: float, *sizes: int) -> float:
     return expected + 3 * float(np.sqrt(expected * (1 - expected) * sum(1 / s for s in sizes)))
 
 
+def unseen_share(rows: int) -> float:
+    """The share that may still have what none of so many rows had: with less than that they would
+    all miss it once in a hundred times."""
+    return float(np.log(1 / (1 - LEVEL)) / rows)
+
+
 def halves(rows: int, random: np.random.Generator) -> np.ndarray:
     """Random halves of the rows: weights of shape (DRAWS, rows).
 
@@ -50,19 +56,19 @@ class Excess:
     passed: bool
 
 
-def excess(seen: np.ndarray, lucky: np.ndarray, least: np.ndarray) -> Excess:
+def excess(seen: np.ndarray, lucky: np.ndarray, least: np.ndarray, least_mean: float) -> Excess:
     """Compare distances of shape (cells,) with what luck gives, of shape (draws, cells).
 
     A cell's bar is so many deviations above its mean that in LEVEL of the draws not one cell
     reaches its own, times ROOM, and at least ``least``, shape (cells,). The mean over cells has a
-    bar of its own: it sees what is wrong a little everywhere.
+    bar of its own, at least ``least_mean``: it sees what is wrong a little everywhere.
     """
     mean, deviation = lucky.mean(axis=0), lucky.std(axis=0)
     away = np.divide(lucky - mean, deviation, out=np.zeros(lucky.shape), where=deviation > 0)
     bars = mean + np.quantile(away.max(axis=1), LEVEL) * deviation
     bars = np.maximum(ROOM * bars, least)
     worst = int((seen / bars).argmax())
-    mean_bar = max(ROOM * float(np.quantile(lucky.mean(axis=1), LEVEL)), float(least.mean()))
+    mean_bar = max(ROOM * float(np.quantile(lucky.mean(axis=1), LEVEL)), least_mean)
     if seen[worst] <= bars[worst] and seen.mean() > mean_bar:
         return Excess(worst, float(seen.mean()), mean_bar, passed=False)
     value, bar = float(seen[worst]), float(bars[worst])

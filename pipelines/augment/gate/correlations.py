@@ -13,27 +13,31 @@ FEWEST_ROWS = 20
 MOST_FEATURES = 60
 # A feature needs so many rows off its most common value: fewer make any correlation.
 FEWEST_OTHERS = 8
+FEWEST_OTHER_SHARE = 0.1
 LEAST = 0.05  # a smaller difference of correlations is none
-CLOSEST = 0.99  # the correlation above which artanh tells no more apart
+CLOSEST = 0.9  # above that, one row in a hundred changes artanh r more than luck does
+ERRORS = 4.0  # the standard error of artanh r is 1 / sqrt(rows - 3)
 
 
 @dataclass(frozen=True)
 class _Compared:
     """The pairs of features of one class: names, correlations on both sides, and the differences
-    of artanh between halves of the real rows, shape (draws, pairs)."""
+    of artanh between halves of the real rows, shape (draws, pairs), and the least that counts."""
 
     names: list[str]
     real: np.ndarray
     synthetic: np.ndarray
     lucky: np.ndarray
+    least: np.ndarray
 
 
 def correlations(pair: Pair) -> Check:
     """The difference of the worst pair's rank correlations, against halves of the real rows.
 
     Spearman's, within classes; each category is a column of zeros and ones. Differences are those
-    of artanh r (R. Fisher, 1915), whose luck is the same for every r. Of more than MOST_FEATURES
-    features those with the fewest equal values are compared.
+    of artanh r (R. Fisher, 1915), whose luck is the same for every r, with r up to CLOSEST, and
+    count from ERRORS standard errors on. Of more than MOST_FEATURES features those with the fewest
+    equal values are compared.
     """
     random = pair.random()
     classes = [_compare(pair, label, random) for label in pair.classes(FEWEST_ROWS)]
@@ -45,7 +49,8 @@ def correlations(pair: Pair) -> Check:
     seen = np.abs(_artanh(real) - _artanh(synthetic))
     seen[np.abs(real - synthetic) < LEAST] = 0
     lucky = np.hstack([compared.lucky for compared in found])
-    result = excess(seen, lucky, np.full(len(seen), LEAST))
+    least = np.concatenate([compared.least for compared in found])
+    result = excess(seen, lucky, least, LEAST)
     words = "columns are related as in real rows"
     if not result.passed:
         names = [name for compared in found for name in compared.names]
@@ -85,6 +90,7 @@ def _compare(pair: Pair, label: str, random: np.random.Generator) -> _Compared |
         real=correlation(ranks)[one, other],
         synthetic=correlation(rankdata(made[:, kept], axis=0))[one, other],
         lucky=np.abs(split)[:, one, other] * from_halves(len(real), len(made)),
+        least=np.full(len(one), ERRORS * np.sqrt(1 / (len(real) - 3) + 1 / (len(made) - 3))),
     )
 
 
@@ -105,6 +111,7 @@ def _varied(features: np.ndarray) -> np.ndarray:
     counts = [np.unique(column, return_counts=True)[1] for column in features.T]
     # the share of pairs of rows that are equal
     ties = np.array([(count.astype(float) ** 2).sum() for count in counts])
-    enough = np.array([len(features) - count.max() >= FEWEST_OTHERS for count in counts])
+    fewest = max(FEWEST_OTHERS, FEWEST_OTHER_SHARE * len(features))
+    enough = np.array([len(features) - count.max() >= fewest for count in counts])
     order = np.argsort(np.where(enough, ties, np.inf), kind="stable")[: int(enough.sum())]
     return np.sort(order[:MOST_FEATURES])

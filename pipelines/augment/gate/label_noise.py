@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from pipelines.augment.gate.chance import share_bar
+from pipelines.augment.gate.chance import share_bar, unseen_share
 from pipelines.augment.gate.check import Check, unjudged
 from pipelines.augment.gate.models import fitted, forest, logistic, neighbours, out_of_fold
 from pipelines.augment.gate.pair import Pair
@@ -89,7 +89,8 @@ def label_noise(pair: Pair, found: Ballot | None, votes: Votes) -> Check:
         return unjudged(NAME, f"labels: fewer than two classes with {FEWEST_ROWS} real rows")
     flags = found.against >= votes
     value = float(flags.mean())
-    bar = share_bar(found.usual(votes), len(flags), len(found.on_right))
+    asked = len(found.on_right)
+    bar = share_bar(found.usual(votes) + unseen_share(asked), len(flags), asked)
     return Check(
         name=NAME,
         value=value,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.augment.gate.chance import excess, from_halves, halves
+from pipelines.augment.gate.chance import excess, from_halves, halves, unseen_share
 from pipelines.augment.gate.check import Check, unjudged
 from pipelines.augment.gate.pair import Pair
 
@@ -13,7 +13,7 @@ def marginals(pair: Pair) -> Check:
     """The distance of the worst column of the worst class, against halves of the real rows.
 
     Kolmogorov-Smirnov for numbers, total variation for categories: the largest difference of
-    probabilities. A value that n real rows never had may still have the share ln(100) / n.
+    probabilities. A value that no real row has may still have its ``unseen_share``.
     """
     random = pair.random()
     names, seen, lucky, least = [], [], [], []
@@ -26,10 +26,11 @@ def marginals(pair: Pair) -> Check:
         names += [f"{name} of {label}" for name, _, _ in pair.space.cells()]
         seen.append(_distances(pair, sides, both)[0])
         lucky.append(_distances(pair, halves(len(real), random), real) * from_halves(*sizes))
-        least.append(np.full(len(seen[-1]), np.log(100) / sizes[0] + 1 / sizes[1]))
+        least.append(np.full(len(seen[-1]), unseen_share(sizes[0]) + 1 / sizes[1]))
     if not seen:
         return unjudged("marginals", f"columns: no class has {FEWEST_ROWS} rows on both sides")
-    found = excess(np.concatenate(seen), np.hstack(lucky), np.concatenate(least))
+    bars = np.concatenate(least)
+    found = excess(np.concatenate(seen), np.hstack(lucky), bars, float(bars.mean()))
     words = "single columns are as in real rows"
     if not found.passed:
         words = f"single columns are off, most of all {names[found.worst]}"

@@ -1,13 +1,14 @@
 """Whether synthetic rows could be rows of the table at all: schema, then each value, then rules."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.augment.cells import CODES
-from pipelines.augment.gate.chance import share_bar
+from pipelines.augment.gate.chance import share_bar, unseen_share
 from pipelines.augment.gate.check import Check
 from pipelines.augment.gate.pair import label_array
 from pipelines.cleaning.flow_rules import flow_rules
@@ -24,7 +25,13 @@ AMOUNTS = ("sizes", "counts", "gaps")
 CLOSED = 0.05
 REASONS_TOLD = 3
 
-Objection = tuple[str, Flags]
+
+class Objection(NamedTuple):
+    """Rows that are objected to, shape (rows,): certainly, or as what so few real rows lack."""
+
+    reason: str
+    rows: Flags
+    certain: bool = True
 
 
 def other_schema(real: pa.Table, synthetic: pa.Table, masks: Sequence[str]) -> Check | None:
@@ -45,17 +52,17 @@ def other_schema(real: pa.Table, synthetic: pa.Table, masks: Sequence[str]) -> C
 def validity(real: pa.Table, synthetic: pa.Table, masks: Sequence[str]) -> Check:
     """The share of synthetic rows that could not be real; both tables have the same columns.
 
-    Objections: no value where real rows always have one, and one where they never do; numbers
-    beyond the real range (``_limits`` says how far); parts of numbers that are whole; unseen values
-    of a closed list of categories; unknown classes; and what the rules of plausibility call
-    impossible, but for rules that real rows break too.
+    Certain: no value where real rows always have one, and one where they never do; amounts below
+    zero; parts of numbers that are whole; unknown classes; and what the rules of plausibility call
+    impossible, but for rules that real rows break too. Less certain, the fewer the real rows:
+    numbers beyond their range (``_limits`` says how far) and unseen values of a closed list of
+    categories. What is certain has a bar of its own.
     """
     names = feature_columns(real.schema, masks)
     real, synthetic = real.select([*names, LABEL]), synthetic.select([*names, LABEL])
-    objections = [
-        ("of a class that no real row has", ~np.isin(label_array(synthetic), label_array(real)))
-    ]
-    new = 0.0
+    unknown = ~np.isin(label_array(synthetic), label_array(real))
+    objections = [Objection("of a class that no real row has", unknown)]
+    new = unseen_share(real.num_rows)
     for name in names:
         kind = real.schema.field(name)
         if pa.types.is_fixed_size_binary(kind.type) or text_kind(kind):
@@ -66,8 +73,11 @@ def validity(real: pa.Table, synthetic: pa.Table, masks: Sequence[str]) -> Check
         else:
             objections += _numbers(name, real, synthetic)
     objections += _rules(real, synthetic)
-    flags = np.any([flags for _, flags in objections], axis=0)
-    value, bar = float(flags.mean()), share_bar(new, synthetic.num_rows)
+    flags = np.any([objection.rows for objection in objections], axis=0)
+    certain = np.any([objection.rows for objection in objections if objection.certain], axis=0)
+    value, bar = float(certain.mean()), share_bar(0.0, synthetic.num_rows)
+    if value <= bar:
+        value, bar = float(flags.mean()), share_bar(new, synthetic.num_rows)
     return Check(
         name=NAME,
         value=value,
@@ -81,7 +91,7 @@ def validity(real: pa.Table, synthetic: pa.Table, masks: Sequence[str]) -> Check
 def _words(objections: Sequence[Objection], rows: int) -> str:
     if not rows:
         return "every row could be a real one"
-    counts = {reason: int(flags.sum()) for reason, flags in objections if flags.any()}
+    counts = {found.reason: int(found.rows.sum()) for found in objections if found.rows.any()}
     told = sorted(counts, key=lambda reason: -counts[reason])[:REASONS_TOLD]
     why = ", ".join(f"{counts[reason]:,} {reason}" for reason in told)
     return f"{counted(rows, 'is', 'are')} invalid ({why})"
@@ -89,7 +99,7 @@ def _words(objections: Sequence[Objection], rows: int) -> str:
 
 def _missing(name: str, real: pa.Table, synthetic: pa.Table) -> Objection:
     never = real[name].null_count == 0
-    return f"without {name}", np.asarray(synthetic[name].is_null()) & never
+    return Objection(f"without {name}", np.asarray(synthetic[name].is_null()) & never)
 
 
 def _is_category(rows: pa.Table, name: str) -> bool:
@@ -106,10 +116,11 @@ def _texts(rows: pa.Table, name: str) -> pa.Array:
 def _unseen(name: str, real: pa.Table, synthetic: pa.Table) -> Objection:
     reason = f"with a value of {name} that no real row has"
     if not _is_closed(real, name):
-        return reason, np.zeros(synthetic.num_rows, bool)
+        return Objection(reason, np.zeros(synthetic.num_rows, bool))
     made = _texts(synthetic, name)
     known = pc.is_in(made, value_set=_texts(real, name).unique())
-    return reason, np.asarray(pc.and_(made.is_valid(), pc.invert(known)))
+    unseen = np.asarray(pc.and_(made.is_valid(), pc.invert(known)))
+    return Objection(reason, unseen, certain=False)
 
 
 def _is_closed(real: pa.Table, name: str) -> bool:
@@ -128,33 +139,42 @@ def _numbers(name: str, real: pa.Table, synthetic: pa.Table) -> Iterator[Objecti
     known = number_matrix(name, column_array(real, name), width)
     made = number_matrix(name, column_array(synthetic, name), width)
     there = ~np.isnan(known)
-    yield f"without {name}", (np.isnan(made) & there.all(axis=0)).any(axis=1)
-    yield f"with {name} that real rows lack", (~np.isnan(made) & ~there.any(axis=0)).any(axis=1)
+    lost = np.isnan(made) & there.all(axis=0)
+    yield Objection(f"without {name}", lost.any(axis=1))
+    more = ~np.isnan(made) & ~there.any(axis=0)
+    yield Objection(f"with {name} that real rows lack", more.any(axis=1))
     whole = bool(np.all(known[there] == np.round(known[there])))
-    low, high = _limits(known, whole, amount=whole or group_of(column) in AMOUNTS)
-    outside = np.any((made < low) | (made > high), axis=1)
-    yield f"beyond the range of {name}", outside
+    amount = np.all(~(known < 0), axis=0) & (whole or group_of(column) in AMOUNTS)
+    below = (made < 0) & amount
+    yield Objection(f"with a negative {name}", below.any(axis=1))
+    low, high = _limits(known)
+    # zeros and ones are flags, or shares that happen to be whole
+    flags = np.all(~(known < 0) & ~(known > 1), axis=0) & whole
+    high = np.where(flags, np.minimum(high, 1.0), high)
+    outside = ((made < low) | (made > high)) & ~below
+    yield Objection(f"beyond the range of {name}", outside.any(axis=1), certain=False)
     parts = (made != np.round(made)) & ~np.isnan(made)
-    yield f"with parts of whole {name}", np.asarray(parts.any(axis=1) & whole)
+    whole_amounts = whole and not flags.all()
+    yield Objection(f"with parts of whole {name}", parts.any(axis=1) & np.bool_(whole_amounts))
 
 
-def _limits(known: np.ndarray, whole: bool, amount: bool) -> tuple[np.ndarray, np.ndarray]:
+def _limits(known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The least and the greatest value that is believed, for known values (rows, positions).
 
     n rows do not show a column's whole range. Where tails fall exponentially on the scale of signed
     logarithms (sizes and times: a power law), the greatest of n is about ln n scales out. The
-    margin is ln 100 scales, beyond which lies one value in 100 n. An ``amount`` that never was
-    below zero cannot be, and ``whole`` numbers that are 0 and 1 only are flags.
+    margin is ln 100 scales, beyond which lies one value in 100 n; n counts values off the median,
+    since many columns are mostly zero.
     """
     empty = np.isnan(known).all(axis=0)
     least = np.nanmin(np.where(empty, -np.inf, known), axis=0)
     greatest = np.nanmax(np.where(empty, np.inf, known), axis=0)
     scaled_least, scaled_greatest = _signed_log(least), _signed_log(greatest)
     span = np.where(empty, 0.0, scaled_greatest - np.where(empty, 0.0, scaled_least))
-    flag = whole & (least >= 0) & (greatest <= 1)
-    room = np.where((span > 0) & ~flag, span * np.log(100) / np.log(max(len(known), 2)), 1e-9)
-    low, high = _exponential(scaled_least - room), _exponential(scaled_greatest + room)
-    return np.where(amount & (least >= 0), np.maximum(low, 0.0), low), high
+    middle = np.nanmedian(np.where(empty, 0.0, known), axis=0)
+    off = (~np.isnan(known) & (known != middle)).sum(axis=0)
+    room = np.where(span > 0, span * np.log(100) / np.log(np.maximum(off, 2)), 1e-9)
+    return _exponential(scaled_least - room), _exponential(scaled_greatest + room)
 
 
 def _signed_log(values: np.ndarray) -> np.ndarray:
@@ -181,4 +201,4 @@ def _rules(real: pa.Table, synthetic: pa.Table) -> Iterator[Objection]:
         if complete.any():
             broken[complete] = rule.broken(both.filter(pa.array(complete)).combine_chunks())
         if broken[first:].any() and not broken[:first].any():
-            yield f"because {rule.reason}", broken[first:]
+            yield Objection(f"because {rule.reason}", broken[first:])

@@ -184,7 +184,7 @@ def test_a_model_that_repeats_the_default_changes_nothing() -> None:
 
 
 def test_a_model_may_say_none() -> None:
-    plan = said(evidence(USE), label_more=["class_2"])
+    plan = said(evidence(USE), label_more=["class_1"])
     assert plan.steps == []
     assert plan.summary == "None. Because. Label more rows of b (30)."
 

@@ -12,12 +12,17 @@ from pipelines.augment.gate.chance import (
     from_halves,
     halves,
     share_bar,
+    unseen_share,
 )
 
 
 def test_the_bar_of_a_share_on_paper() -> None:
     assert share_bar(0.2, 100) == pytest.approx(0.2 + 3 * 0.04)
     assert share_bar(0.5, 100, 25) == pytest.approx(0.5 + 3 * np.sqrt(0.25 * (0.01 + 0.04)))
+
+
+def test_what_none_of_some_rows_had_may_have_a_share_that_they_seldom_miss() -> None:
+    assert (1 - unseen_share(500)) ** 500 == pytest.approx(0.01, rel=0.05)
 
 
 def test_one_row_in_a_hundred_is_never_held_against_a_generator() -> None:
@@ -53,7 +58,7 @@ NONE = np.zeros(3)
 
 
 def test_the_worst_cell_is_worst_for_its_own_bar() -> None:
-    found = excess(np.array([1.9, 1.95, 1.96]), LUCK, NONE)
+    found = excess(np.array([1.9, 1.95, 1.96]), LUCK, NONE, 0.0)
     assert found.worst == 0 and not found.passed
     assert found.value == pytest.approx(1.9)
     # the greatest of three normal values is below this in 99 of 100 draws
@@ -62,20 +67,26 @@ def test_the_worst_cell_is_worst_for_its_own_bar() -> None:
 
 
 def test_cells_below_their_bars_pass() -> None:
-    assert excess(np.array([1.0, 1.1, 1.2]), LUCK, NONE).passed
+    assert excess(np.array([1.0, 1.1, 1.2]), LUCK, NONE, 0.0).passed
 
 
 def test_a_little_too_much_everywhere_is_seen_by_the_mean() -> None:
     many = np.random.default_rng(3).normal(1, 0.1, (500, 40))
-    found = excess(np.full(40, 1.3), many, np.zeros(40))
+    found = excess(np.full(40, 1.3), many, np.zeros(40), 0.0)
     assert not found.passed and found.value == pytest.approx(1.3)
     assert found.bar == pytest.approx(ROOM * (1 + 0.1 / np.sqrt(40) * norm.ppf(0.99)), abs=0.01)
 
 
 def test_what_never_varies_needs_more_than_the_least() -> None:
     never = np.zeros((50, 1))
-    assert excess(np.array([0.04]), never, np.array([0.05])).passed
-    assert not excess(np.array([0.06]), never, np.array([0.05])).passed
+    assert excess(np.array([0.04]), never, np.array([0.05]), 0.05).passed
+    assert not excess(np.array([0.06]), never, np.array([0.05]), 0.05).passed
+
+
+def test_a_mean_below_the_least_is_no_fault() -> None:
+    many = np.zeros((50, 2))
+    assert excess(np.array([0.04, 0.04]), many, np.full(2, 0.05), 0.05).passed
+    assert not excess(np.array([0.04, 0.04]), many, np.full(2, 0.05), 0.03).passed
 
 
 def test_the_auc_is_that_of_scikit_learn_with_ties() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.augment.gate.chance import share_bar
+from pipelines.augment.gate.chance import share_bar, unseen_share
 from pipelines.augment.gate.validity import other_schema, validity
 from pipelines.datasets.fields import LABEL, field
 
@@ -20,6 +20,16 @@ def test_the_share_and_its_bar_on_paper(plain) -> None:
     assert (found.value, found.bar) == (0.5, share_bar(0.0, 4))
     assert found.passed is False and found.rows == [1, 3]
     assert found.words == "2 are invalid (2 without x)"
+
+
+def test_what_so_few_real_rows_lack_is_less_certain(plain) -> None:
+    """Of 20 values nobody knows the range: 2 of 10 beyond it pass, 2 of 10 without a value fail."""
+    real = plain(x=many([1.5, 2.5], 10))
+    far = validity(real, plain(x=[99.5] * 2 + [2.0] * 8), ())
+    assert (far.value, far.bar) == (0.2, share_bar(unseen_share(20), 10))
+    assert far.rows == [0, 1] and far.passed
+    none = validity(real, plain(x=[None] * 2 + [2.0] * 8), ())
+    assert (none.value, none.bar, none.passed) == (0.2, share_bar(0.0, 10), False)
 
 
 def test_real_rows_are_valid(world) -> None:
@@ -80,10 +90,20 @@ def test_sizes_are_not_negative_though_they_have_parts() -> None:
     real = [0.0, 0.5, 1.5] * 9
     assert validity(rows("sizes", real), rows("sizes", [-0.1]), ()).rows == [0]
     assert validity(rows("column", real), rows("column", [-0.1]), ()).rows == []
+    short = [0.0, 0.5, 0.9] * 9
+    assert validity(rows("sizes", short), rows("sizes", [1.2]), ()).rows == [], "no flag"
 
 
-def test_flags_are_zero_or_one(plain) -> None:
-    assert objected(plain(x=many([0, 1], 99)), plain(x=[0, 1, 2])) == [2]
+def test_flags_and_shares_are_at_most_one(plain) -> None:
+    """Of zeros and ones nobody can say which they are: a half is allowed."""
+    real = plain(x=many([0.0, 1.0], 99))
+    assert objected(real, plain(x=[0.0, 0.5, 1.0, 1.5, 2.0, -0.5])) == [3, 4, 5]
+
+
+def test_few_values_off_the_most_common_one_have_a_wide_margin(plain) -> None:
+    """Signed logarithms 0 and 1; the margin is ln 100 / ln 2 = 6.6, not 1, for n is 2."""
+    real = plain(x=[0.0] * 98 + [0.5, np.e - 1])
+    assert objected(real, plain(x=[np.expm1(7.5), np.expm1(7.7)])) == [1]
 
 
 def test_a_closed_list_has_no_new_value(plain) -> None:
@@ -98,7 +118,7 @@ def test_an_open_list_has(plain) -> None:
 def test_new_values_of_a_closed_list_are_expected_as_often_as_single_ones(plain) -> None:
     real = plain(c=["u"] * 60 + ["v"] * 38 + ["x", "y"])
     found = validity(real, plain(c=["w"] * 3 + ["u"] * 97), ())
-    assert found.bar == share_bar(0.02, 100) and found.passed
+    assert found.bar == share_bar(0.02 + unseen_share(100), 100) and found.passed
     assert found.rows == [0, 1, 2], "the rows are objected to all the same"
 
 
