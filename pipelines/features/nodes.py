@@ -1,0 +1,87 @@
+"""What the text of a feature means: a tree of functions, columns and constants."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from pipelines.features.tokens import NAME
+
+# Constants are numbers in the text itself, texts are texts there; only columns are lists or bytes.
+Kind = Literal["number", "flag", "category", "list", "bytes", "constant", "text"]
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A number or a text that stands in the feature itself."""
+
+    value: float | str
+
+    @property
+    def kind(self) -> Kind:
+        """``text`` or ``constant``."""
+        return "text" if isinstance(self.value, str) else "constant"
+
+    def __str__(self) -> str:
+        if isinstance(self.value, str):
+            quote = "'" if '"' in self.value else '"'
+            return f"{quote}{self.value}{quote}"
+        return repr(self.value).removesuffix(".0")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the rows, with its field group; a feature has those of all its parts."""
+
+    name: str
+    kind: Kind
+    groups: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.name if NAME.fullmatch(self.name) else f"`{self.name}`"
+
+
+@dataclass(frozen=True)
+class Window:
+    """The last rows, the row itself among them, that are equal to it in the column ``by``."""
+
+    by: Column
+    last: int
+
+    def __str__(self) -> str:
+        return f"by={self.by}, last={self.last}"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function of other nodes; ``kind`` is that of its result."""
+
+    function: str
+    arguments: tuple["Node", ...]
+    kind: Kind
+    window: Window | None = None
+
+    def __str__(self) -> str:
+        parts = [*self.arguments, *([self.window] if self.window else [])]
+        return f"{self.function}({', '.join(map(str, parts))})"
+
+
+Node = Constant | Column | Call
+
+
+def columns_of(node: Node) -> Iterator[Column]:
+    """The columns whose values a tree computes with; of a window's ``by`` it reads equality only,
+    so that is not among them."""
+    if isinstance(node, Column):
+        yield node
+    elif isinstance(node, Call):
+        for argument in node.arguments:
+            yield from columns_of(argument)
+
+
+def windows_of(node: Node) -> Iterator[Window]:
+    """The windows of a tree."""
+    if isinstance(node, Call):
+        if node.window:
+            yield node.window
+        for argument in node.arguments:
+            yield from windows_of(argument)
