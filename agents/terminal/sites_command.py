@@ -36,8 +36,9 @@ def sites(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare three layouts on your rows, as real processes over links of this machine.
+    """Compare three layouts of several sites.
 
+    Real processes learn and judge over shaped links of this machine.
     centralised: rows go to a hub. distributed: each site on its own. hybrid: models are shared.
 
     Example: netloop sites lab --label folder --count 3 --mbit 10

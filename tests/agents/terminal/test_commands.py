@@ -10,7 +10,7 @@ import pytest
 from command_line import Command
 
 COMMANDS = [
-    *("run", "chat", "evaluate", "detect", "report", "lab", "doctor"),
+    *("run", "chat", "evaluate", "detect", "report", "lab", "doctor", "augment", "sites"),
     *(
         "runs list",
         "runs show",
