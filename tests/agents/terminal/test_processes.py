@@ -86,7 +86,8 @@ def test_ctrl_c_twice_stops_now_and_the_run_can_be_resumed(
 ) -> None:
     process, run = training
     process.send_signal(signal.SIGINT)
-    time.sleep(0.3)
+    while process.poll() is None and "Stopping" not in (tmp_path / "stderr").read_text():
+        time.sleep(0.01)  # a second one at once: the step may be over soon
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
     said = (tmp_path / "stderr").read_text()
