@@ -70,18 +70,9 @@ def _fit_on(
     rows: Any, name: str, masks: list[str], scores: dict[str, float], context: ToolContext
 ) -> str:
     """A model fitted on one draw, so that the study can end in a detector too."""
-    from pipelines.models.registry import new_model
-    from pipelines.progress import silent
+    from pipelines.models.fitting import fit_rows
 
-    model = new_model(name)
-    model.fit(
-        rows,
-        rows["label"].to_pylist(),
-        masks=masks,
-        seed=context.seed,
-        validation=None,
-        progress=silent,
-    )
+    model = fit_rows(name, rows, masks, context.seed)
     return keep_model(model, {"validation_macro_f1": scores[name], "curve": []}, context)
 
 

@@ -9,12 +9,10 @@ from pydantic import BaseModel
 from scipy.stats import t as student
 
 from pipelines.augment.trial import ALONE, Study, score_cells, training_rows
-from pipelines.errors import InputError
 from pipelines.evaluate.intervals import LEVEL, Interval
-from pipelines.models.base import class_numbers, labels_of, stratified_folds
+from pipelines.models.base import class_numbers, folds_of, labels_of, stratified_folds
 from pipelines.progress import Progress
 
-FOLDS = 5
 REPEATS = 4
 
 
@@ -38,14 +36,8 @@ def choose(study: Study, rows: pa.Table, model: str, *, seed: int, progress: Pro
     best gain is above 0 even so: of 20 rows little can be learned about anything. Raises InputError
     if a class has a single row.
     """
-    labels = labels_of(rows)
-    _, numbers = class_numbers(labels, rows)
-    folds = min(FOLDS, int(np.bincount(numbers).min()))
-    if folds < 2:
-        raise InputError(
-            "A class has a single row, so nothing can be checked within these rows.",
-            "Label at least two rows of every class.",
-        )
+    _, numbers = class_numbers(labels_of(rows), rows)
+    folds = folds_of(numbers)
     scores = []
     for trial in range(REPEATS * folds):
         repeat, held = divmod(trial, folds)

@@ -12,8 +12,7 @@ from pipelines.augment.verdict import WORTH
 from pipelines.errors import InputError
 from pipelines.evaluate.metrics import macro_f1
 from pipelines.models.base import labels_of, predict
-from pipelines.models.registry import new_model
-from pipelines.progress import silent
+from pipelines.models.fitting import fit_rows
 
 SCREENED = "screened"
 METRICS = ("accuracy", "macro_f1")
@@ -110,15 +109,7 @@ def score_cells(
         models[name] = {}
         for cell, rows in cells.items():
             told()
-            model = new_model(name)
-            model.fit(
-                rows,
-                labels_of(rows),
-                masks=study.masks,
-                seed=seed,
-                validation=None,
-                progress=silent,
-            )
+            model = fit_rows(name, rows, study.masks, seed)
             models[name][cell] = _score(study.metric, truth, predict(model, test_rows))
     real = cells[ALONE].num_rows
     return Scores({cell: rows.num_rows - real for cell, rows in cells.items()}, models)

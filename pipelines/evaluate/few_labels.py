@@ -17,11 +17,15 @@ from scipy.stats import t as student
 from pipelines.errors import InputError
 from pipelines.evaluate.intervals import LEVEL, Interval
 from pipelines.evaluate.metrics import macro_f1
-from pipelines.models.base import class_numbers, labels_of, predict, stratified_folds
-from pipelines.models.registry import new_model
-from pipelines.progress import Progress, silent
-
-FOLDS = 5
+from pipelines.models.base import (
+    class_numbers,
+    folds_of,
+    labels_of,
+    predict,
+    stratified_folds,
+)
+from pipelines.models.fitting import fit_rows
+from pipelines.progress import Progress
 
 
 class Spread(BaseModel):
@@ -137,29 +141,14 @@ class _Trial:
         )
 
     def _guesses(self, rows: pa.Table, unseen: pa.Table) -> np.ndarray:
-        model = new_model(self.name, self.settings)
-        model.fit(
-            rows,
-            labels_of(rows),
-            masks=self.masks,
-            seed=self.seed,
-            validation=None,
-            progress=silent,
-        )
-        return predict(model, unseen)
+        return predict(fit_rows(self.name, rows, self.masks, self.seed, self.settings), unseen)
 
     def _out_of_fold(self, drawn: pa.Table) -> float:
         labels = labels_of(drawn)
         _, numbers = class_numbers(labels, drawn)
-        folds = min(FOLDS, int(np.bincount(numbers).min()))
-        if folds < 2:
-            raise InputError(
-                "A draw has a class with a single row, so nothing can be checked within it.",
-                "Draw at least two rows of every class.",
-            )
-        fold = stratified_folds(numbers, folds, self.seed)
+        fold = stratified_folds(numbers, folds_of(numbers), self.seed)
         guesses = np.empty(len(labels), object)
-        for held in range(folds):
+        for held in range(fold.max() + 1):
             out = pa.array(fold == held)
             guesses[fold == held] = self._guesses(drawn.filter(pc.invert(out)), drawn.filter(out))
         return macro_f1(labels, guesses)

@@ -12,6 +12,9 @@ from pipelines.errors import InputError
 from pipelines.evaluate.metrics import places
 from pipelines.progress import Progress
 
+# Of a cross-validation within few rows.
+FOLDS = 5
+
 
 class Epoch(BaseModel):
     """One pass over the training rows, as a line of the learning curve."""
@@ -113,6 +116,20 @@ def stratified_folds(numbers: np.ndarray, folds: int, seed: int) -> np.ndarray:
     fold = np.empty(len(numbers), dtype=np.int64)
     fold[by_class] = np.arange(len(numbers)) % folds
     return fold
+
+
+def folds_of(numbers: np.ndarray) -> int:
+    """How many folds have every class in each: FOLDS, or as many as the rarest class has rows.
+
+    Raises InputError if a class has a single row.
+    """
+    folds = min(FOLDS, int(np.bincount(numbers).min()))
+    if folds < 2:
+        raise InputError(
+            "A class has a single labelled row, so nothing can be checked within these rows.",
+            "Give at least two rows of every class.",
+        )
+    return folds
 
 
 def in_batches(

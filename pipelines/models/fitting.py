@@ -12,7 +12,7 @@ from pipelines.errors import InputError
 from pipelines.evaluate.metrics import macro_f1
 from pipelines.models.base import Classifier, Epoch, Resumable, labels_of, predict
 from pipelines.models.registry import new_model
-from pipelines.progress import Progress
+from pipelines.progress import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,22 @@ class FittedModel:
     validation_macro_f1: float
     curve: list[Epoch]
     seconds: float
+
+
+def fit_rows(
+    name: str,
+    rows: pa.Table,
+    masks: Sequence[str],
+    seed: int,
+    settings: Mapping[str, Any] | None = None,
+) -> Classifier:
+    """A model that learned from all labelled ``rows``, without validation rows and in silence.
+
+    Raises as ``fit_and_score`` does.
+    """
+    model = new_model(name, settings)
+    model.fit(rows, labels_of(rows), masks=masks, seed=seed, validation=None, progress=silent)
+    return model
 
 
 def fit_and_score(

@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.augment.choose import FOLDS, REPEATS, Choice, choose
+from pipelines.augment.choose import REPEATS, Choice, choose
 from pipelines.augment.trial import ALONE, Arm, Cell, Scores, Study
 from pipelines.errors import InputError
+from pipelines.models.base import FOLDS
 from pipelines.progress import silent
 
 MASKS = ("addresses",)
