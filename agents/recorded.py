@@ -11,7 +11,7 @@ from agents.state import Feedback, Review
 from agents.trail import Trail, Turn
 
 if TYPE_CHECKING:
-    from pipelines.augment.written import Author
+    from pipelines.augment.asking import Author
 
 
 class RecordedPlans:

@@ -1,7 +1,5 @@
 """The YAML spec of a run: what to detect, in which data, how well, with which budget."""
 
-import difflib
-from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 from pydantic import (
@@ -12,10 +10,10 @@ from pydantic import (
     model_validator,
 )
 
-from pipelines.augment.names import AMOUNTS, ARMS, PLAIN
+from pipelines.augment.settings import StudySettings, one_of
 from pipelines.datasets.fields import check_masks
 from pipelines.executors import Workers
-from pipelines.models.registry import MODELS, QUICK
+from pipelines.models.registry import MODELS
 from tools.requirements import Place, Sees, TaskCode
 
 LEVELS: tuple[Sees, ...] = get_args(Sees)
@@ -118,49 +116,8 @@ class TrafficLmSpec(SpecPart):
     """Whether the untuned base and the same network from random weights are trained as well."""
 
 
-class AugmentationSpec(SpecPart):
+class AugmentationSpec(SpecPart, StudySettings):
     """A study of synthetic rows: without one, none are proposed unless a person asks."""
-
-    arms: list[str] = Field(default_factory=lambda: list(PLAIN), min_length=1)
-    """Generators to compare with each other and with more real rows."""
-    amounts: list[float] = Field(default_factory=lambda: list(AMOUNTS), min_length=1)
-    """Synthetic rows to each real one."""
-    models: list[str] = Field(default_factory=lambda: ["random_forest", "cnn"], min_length=1)
-    """What is trained with them: models that learn in seconds."""
-    per_class: int = Field(default=10, ge=2)
-    """Real rows of each class in a draw."""
-    draws: int = Field(default=20, ge=6, le=1000)
-    """How many times; all arms meet the same draws."""
-    screened: bool = False
-    """Also try each generator without the rows whose label three models doubt."""
-
-    @field_validator("arms")
-    @classmethod
-    def known_arms(cls, names: list[str]) -> list[str]:
-        """Refuse a generator that does not exist."""
-        return _known(names, ARMS, "generator")
-
-    @field_validator("models")
-    @classmethod
-    def quick_models(cls, names: list[str]) -> list[str]:
-        """Refuse a model that cannot be fitted hundreds of times."""
-        return _known(names, QUICK, "model that learns in seconds")
-
-    @field_validator("amounts")
-    @classmethod
-    def some_rows(cls, amounts: list[float]) -> list[float]:
-        """Refuse an amount that is none."""
-        if not all(0 < amount <= 50 for amount in amounts):
-            raise ValueError("an amount is above 0 and at most 50 rows to each real one")
-        return sorted(set(amounts))
-
-
-def _known(names: list[str], known: Sequence[str], what: str) -> list[str]:
-    for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-            raise ValueError(f"{name!r} is no {what}, did you mean {near!r}?")
-    return names
 
 
 class DesignSpec(SpecPart):
@@ -175,7 +132,7 @@ class DesignSpec(SpecPart):
     @classmethod
     def known_models(cls, names: list[str]) -> list[str]:
         """Refuse a name that is neither a model nor the whole ladder."""
-        return _known(names, ["baselines", *MODELS], "model")
+        return [one_of(name, ["baselines", *MODELS], "model") for name in names]
 
     @model_validator(mode="after")
     def settings_of_a_candidate(self) -> "DesignSpec":

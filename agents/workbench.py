@@ -21,7 +21,7 @@ from tools.registry import find_tool
 from tools.spec import ToolContext, ToolResult
 
 if TYPE_CHECKING:
-    from pipelines.augment.written import Author
+    from pipelines.augment.asking import Author
 
 
 class Drained(NetloopError):

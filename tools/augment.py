@@ -4,13 +4,16 @@ Neither reads the test side: arms are compared on validation rows.
 """
 
 import time
+from collections.abc import Sequence
+from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
-from pipelines.augment.names import AMOUNTS, ARMS, PLAIN
+from pipelines.augment.names import ARMS, BATCH, ROUNDS
+from pipelines.augment.settings import MOST_AMOUNT, StudySettings, one_of
 from pipelines.errors import InputError
-from pipelines.models.registry import QUICK
 from pipelines.store.files import canonical_json, write_atomic
 from tools.design import TrainParams, count_on, device_of, sides_to_choose_by
 from tools.spec import Estimate, ToolContext, ToolResult, ToolSpec
@@ -20,54 +23,26 @@ if TYPE_CHECKING:
 
 # More rows than these tell two arms apart no better, and each fit reads them all.
 MOST_JUDGED = 5000
-# Rows that one request asks for: what a language model writes costs by the request.
-ROWS_PER_CALL, TOKENS_PER_CALL = 20, 6000
+# Of a request for twenty rows of forty columns with ten examples, and its answer.
+TOKENS_PER_CALL = 6000
 
 
-class ArmParams(TrainParams):
-    screened: bool = Field(
-        default=False, description="Leave out made rows whose label three models doubt"
-    )
-
-
-class ExploreParams(ArmParams):
-    arms: list[str] = Field(
-        default_factory=lambda: list(PLAIN), min_length=1, description="Generators to compare"
-    )
-    amounts: list[float] = Field(
-        default_factory=lambda: list(AMOUNTS), min_length=1, description="Rows to each real one"
-    )
-    models: list[str] = Field(default_factory=lambda: ["random_forest", "cnn"], min_length=1)
-    per_class: int = Field(default=10, ge=2, description="Real rows drawn of each class")
-    draws: int = Field(default=20, ge=6, le=1000)
+class ExploreParams(TrainParams, StudySettings):
     metric: Literal["macro_f1", "accuracy"] = "macro_f1"
-
-    @field_validator("arms")
-    @classmethod
-    def known_arms(cls, names: list[str]) -> list[str]:
-        """Refuse a generator that does not exist."""
-        for name in names:
-            _known(name)
-        return names
-
-    @field_validator("models")
-    @classmethod
-    def quick_models(cls, names: list[str]) -> list[str]:
-        """Refuse a model that cannot be fitted hundreds of times."""
-        if slow := [name for name in names if name not in QUICK]:
-            raise ValueError(f"{slow[0]!r} is not one of {', '.join(QUICK)}")
-        return names
 
     def fits(self) -> int:
         """How many models are trained."""
         variants = 2 if self.screened else 1
-        cells = 1 + len(self.amounts) * (1 + variants * len(self.arms))
-        return self.draws * cells * len(self.models)
+        treatments = 1 + len(self.amounts) * (1 + variants * len(self.arms))
+        return self.draws * treatments * len(self.models)
 
 
-class AugmentParams(ArmParams):
+class AugmentParams(TrainParams):
     arm: str = Field(description="The generator")
-    amount: float = Field(gt=0, le=50, description="Rows to each real one")
+    amount: float = Field(gt=0, le=MOST_AMOUNT, description="Rows to each real one")
+    screened: bool = Field(
+        default=False, description="Leave out rows whose label two of three models doubt"
+    )
     partial: bool = Field(
         default=False,
         description="Use what a language model has written when it fails or its budget ends",
@@ -77,29 +52,27 @@ class AugmentParams(ArmParams):
     @classmethod
     def known_arm(cls, name: str) -> str:
         """Refuse a generator that does not exist."""
-        return _known(name)
-
-
-def _known(name: str) -> str:
-    if name not in ARMS:
-        raise ValueError(f"{name!r} is not one of {', '.join(ARMS)}")
-    return name
+        return one_of(name, ARMS, "generator")
 
 
 def _explore(params: ExploreParams, context: ToolContext) -> ToolResult:
-    from pipelines.augment.arms import arms_of
+    from pipelines.augment.arms import arm_of
     from pipelines.augment.explore import explore
+    from pipelines.augment.screen import trusted
     from pipelines.augment.trial import Study
     from pipelines.datasets.splits import draw_rows
 
     started = time.monotonic()
     train, judges, warnings = sides_to_choose_by(context)
     study = Study(
-        arms=arms_of(params.arms, params.masks, context.author, context.progress),
+        arms={
+            name: arm_of(name, params.masks, context.author, context.progress)
+            for name in params.arms
+        },
         models=params.models,
         masks=params.masks,
-        amounts=sorted(params.amounts),
-        screen=_screen(params) if params.screened else None,
+        amounts=params.amounts,
+        screen=partial(trusted, masks=params.masks) if params.screened else None,
         metric=params.metric,
     )
     draws = draw_rows(train, params.per_class, params.draws, context.seed)
@@ -122,12 +95,6 @@ def _explore(params: ExploreParams, context: ToolContext) -> ToolResult:
     return ToolResult(artifacts={"exploration": digest}, numbers=numbers, work=params.fits())
 
 
-def _screen(params: ArmParams) -> Any:
-    from pipelines.augment.screen import trusted
-
-    return lambda real, made, seed: trusted(real, made, masks=params.masks, seed=seed)
-
-
 def _some(rows: Any, seed: int) -> Any:
     """All rows, or as many by lot as tell arms apart."""
     import numpy as np
@@ -139,26 +106,17 @@ def _some(rows: Any, seed: int) -> Any:
 
 
 def _row(name: str, found: "ModelFindings") -> dict[str, Any]:
-    """A model's verdict, and its surest arm with what it does, for a planner and a report."""
-    said = found.verdict
-    return {
-        "name": name,
-        "alone": found.alone.mean,
-        "verdict": said.kind,
-        "arm": said.arm,
-        "amount": said.amount,
-        "gain": said.gain,
-        "ci": said.ci,
-        "rate": None if said.arm is None or (r := found.rates[said.arm]) is None else r.rate,
-        "draws_needed": said.draws_needed,
-        "words": said.words,
-    }
+    """A model's verdict, for a planner and a report."""
+    return {"name": name, "alone": found.alone.mean, **found.verdict.model_dump(mode="json")}
 
 
 def _augment(params: AugmentParams, context: ToolContext) -> ToolResult:
     import numpy as np
+    import pyarrow as pa
 
-    from pipelines.augment.arms import arms_of
+    from pipelines.augment.arms import arm_of
+    from pipelines.augment.gate.gate import judge
+    from pipelines.augment.screen import trusted
     from pipelines.datasets.keys import text_codes
     from pipelines.store.rows import write_rows
 
@@ -166,31 +124,40 @@ def _augment(params: AugmentParams, context: ToolContext) -> ToolResult:
     classes, labels = text_codes(train, "label")
     counts = np.bincount(labels, minlength=len(classes))
     wanted = {name: round(params.amount * int(n)) for name, n in zip(classes, counts, strict=True)}
-    arm = arms_of(
-        [params.arm], params.masks, context.author, context.progress, partial=params.partial
-    )[params.arm]
+    arm = arm_of(params.arm, params.masks, context.author, context.progress, partial=params.partial)
     made = arm(train, wanted, context.seed)
-    kept = made.filter(_screen(params)(train, made, context.seed)) if params.screened else made
+    kept = made.rows
+    if params.screened:
+        kept = kept.filter(pa.array(trusted(train, kept, context.seed, masks=params.masks)))
     if not kept.num_rows:
         raise InputError(
-            f"The generator {params.arm} made no row that can be used.",
+            f"The generator {params.arm} made no row that can be used. {' '.join(made.notes)}",
             "Go on without synthetic rows, or take another generator.",
         )
-    digest = context.store.make(lambda folder: write_rows(folder, kept))
+    report = judge(train, kept, masks=params.masks, seed=context.seed)
+    artifacts = {
+        "synthetic": context.store.make(lambda folder: write_rows(folder, kept)),
+        "gate": context.store.make(
+            lambda folder: write_atomic(
+                folder / "gate.json", canonical_json(report.model_dump(mode="json"))
+            )
+        ),
+    }
     numbers = {
         "arm": params.arm,
         "amount": params.amount,
         "rows": kept.num_rows,
-        "screened_out": made.num_rows - kept.num_rows,
+        "screened_out": made.rows.num_rows - kept.num_rows,
         "train_rows": train.num_rows,
+        "notes": made.notes,
+        "gate": report.verdict,
     }
-    return ToolResult(artifacts={"synthetic": digest}, numbers=numbers, work=float(kept.num_rows))
+    return ToolResult(artifacts=artifacts, numbers=numbers, work=float(kept.num_rows))
 
 
 def _estimate_explore(params: ExploreParams, context: ToolContext) -> Estimate:
-    written = sum(name not in PLAIN for name in params.arms)
-    sizes = len(_classes(context)) * params.per_class * max(params.amounts)
-    calls = round(written * params.draws * -(-sizes // ROWS_PER_CALL))
+    rows = [params.per_class * max(params.amounts)] * len(_classes(context))
+    calls = params.draws * sum(_calls(name, rows) for name in params.arms)
     return Estimate(
         rows=count_on(context, "train", "validation"),
         minutes=context.rates.minutes("explore_arms", params.fits()),
@@ -201,17 +168,28 @@ def _estimate_explore(params: ExploreParams, context: ToolContext) -> Estimate:
 
 
 def _estimate_augment(params: AugmentParams, context: ToolContext) -> Estimate:
-    rows = round(params.amount * count_on(context, "train"))
-    calls = 0 if params.arm in PLAIN else -(-rows // ROWS_PER_CALL)
-    minutes = context.rates.minutes("augment_rows", rows)
-    tokens = calls * TOKENS_PER_CALL
-    return Estimate(rows=rows, minutes=minutes, memory_mb=300, llm_calls=calls, tokens=tokens)
+    rows = [params.amount * count for count in _classes(context).values()]
+    calls = _calls(params.arm, rows)
+    return Estimate(
+        rows=round(sum(rows)),
+        minutes=context.rates.minutes("augment_rows", sum(rows)),
+        memory_mb=300,
+        llm_calls=calls,
+        tokens=calls * TOKENS_PER_CALL,
+    )
 
 
-def _classes(context: ToolContext) -> list[str]:
+def _calls(arm: str, rows: Sequence[float]) -> int:
+    """Requests for so many rows of each class, if every row is good; none for plain generators."""
+    return ROUNDS.get(arm, 0) * sum(ceil(count / BATCH) for count in rows)
+
+
+def _classes(context: ToolContext) -> dict[str, int]:
+    """Train rows of each class."""
     from pipelines.datasets.split_manifest import Split
 
-    return list(Split.load(context.artifact("split")).document.sizes["train"])
+    sizes = Split.load(context.artifact("split")).document.sizes["train"]
+    return {name: size.rows for name, size in sizes.items()}
 
 
 EXPLORE_ARMS = ToolSpec(
@@ -232,5 +210,5 @@ AUGMENT_ROWS = ToolSpec(
     run=_augment,
     estimate=_estimate_augment,
     needs=("split_rows", "split"),
-    makes=("synthetic",),
+    makes=("synthetic", "gate"),
 )

@@ -14,7 +14,7 @@ from pipelines.store.run import RunFolder
 from tools.rates import Rates
 
 if TYPE_CHECKING:
-    from pipelines.augment.written import Author
+    from pipelines.augment.asking import Author
 
 Risk = Literal["read", "write", "train", "deploy"]
 

@@ -11,7 +11,7 @@ from agents.spec import Sees, Spec
 from agents.state import Feedback, Review
 
 if TYPE_CHECKING:
-    from pipelines.augment.written import Author
+    from pipelines.augment.asking import Author
 
 
 class Evidence(BaseModel):

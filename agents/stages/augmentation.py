@@ -19,12 +19,12 @@ def _review(bench: Workbench, state: State) -> Review:
     there each draw is a training side of its own."""
     numbers = state["numbers"]
     if made := numbers.get(MAKE):
-        return Review(passed=True, findings=[_made(made)])
+        return Review(passed=True, findings=[_made(made), *made["notes"], made["gate"]])
     explored = numbers.get(EXPLORE)
     if explored is None:
         return Review(passed=True, findings=["Train, validation and test hold real rows only."])
     findings = [f"{found['name']}: {found['words']}" for found in explored["models"]]
-    helps = any(found["verdict"] == "use" for found in explored["models"])
+    helps = any(found["kind"] == "use" for found in explored["models"])
     if helps and bench.spec.data.sample is None:
         return Review(passed=True, findings=findings, back_to="augmentation")
     return Review(passed=True, findings=findings)

@@ -1,5 +1,7 @@
 """What a study of synthetic rows found, for a terminal."""
 
+from itertools import groupby
+
 from rich.console import Console
 
 from agents.terminal.tables import Cell, Column, print_table, say, title
@@ -30,12 +32,11 @@ def _columns(model: ModelFindings) -> list[Column]:
 
 
 def _rows(model: ModelFindings) -> list[list[Cell]]:
-    arms = dict.fromkeys(outcome.arm for outcome in model.outcomes)
     rows: list[list[Cell]] = []
-    for arm in arms:
-        gains = sorted((o for o in model.outcomes if o.arm == arm), key=lambda o: o.amount)
-        rate = model.rates.get(arm)
+    for name, found in groupby(model.outcomes, key=lambda outcome: outcome.name):
+        gains = [*found]
+        arm, rate = gains[0].arm, gains[0].rate
         worth = "1" if arm == REAL else "-" if rate is None else f"{rate.rate:.2f}"
         cells = [f"{100 * o.gain:+.1f} [{100 * o.ci[0]:+.1f}, {100 * o.ci[1]:+.1f}]" for o in gains]
-        rows.append([arm.replace("_", " "), *cells, worth])
+        rows.append([name, *cells, worth])
     return rows

@@ -4,53 +4,43 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
+from pipelines.augment.asking import Author
 from pipelines.augment.generators import GENERATORS, generate
-from pipelines.augment.names import ARMS, EVOLVED
-from pipelines.augment.trial import Arm
-from pipelines.augment.written import Author, Desk
+from pipelines.augment.names import ROUNDS
+from pipelines.augment.trial import Arm, Made
+from pipelines.augment.written import Desk
 from pipelines.errors import InputError, NetloopError
-from pipelines.progress import Progress, silent
-
-# Of evolved rows: the first writing and two rewritings.
-ROUNDS = 3
+from pipelines.progress import Progress
 
 
-def arms_of(
-    names: Sequence[str],
+def arm_of(
+    name: str,
     masks: Sequence[str],
     author: Author | None,
-    progress: Progress = silent,
+    progress: Progress,
     *,
     partial: bool = False,
-) -> dict[str, Arm]:
-    """The arms that are named.
+) -> Arm:
+    """The arm of this name.
 
     ``partial``: what an author wrote before it failed is a result too. Raises InputError for an
-    unknown arm, or one that lacks an author.
+    arm that lacks its author.
     """
-    return {name: _arm(name, masks, author, progress, partial) for name in names}
-
-
-def _arm(
-    name: str, masks: Sequence[str], author: Author | None, progress: Progress, partial: bool
-) -> Arm:
-    if name not in ARMS:
-        raise InputError(f"There is no generator {name!r}.", f"Choose from {', '.join(ARMS)}.")
     if name in GENERATORS:
-        return lambda real, wanted, seed: generate(name, real, wanted, masks=masks, seed=seed)
+        return lambda real, wanted, seed: Made(generate(name, real, wanted, masks=masks, seed=seed))
     if author is None:
         raise InputError(
             f"The generator {name} writes rows with a language model, and none is configured.",
             "Name one (NETLOOP_MODEL, OPENAI_BASE_URL; docs/llm.md), or take another generator.",
         )
-    rounds = ROUNDS if name == EVOLVED else 1
+    give_up = (NetloopError,) if partial else ()
 
-    def write(real: pa.Table, wanted: Mapping[str, int], seed: int) -> pa.Table:
-        give_up = (NetloopError,) if partial else ()
-        desk = Desk(author, real, masks=masks, seed=seed, give_up=give_up)
-        made = desk.written(wanted, progress).rows
-        for number in range(1, rounds):
-            made = desk.rewritten(made, number, progress).rows
-        return made
+    def write(real: pa.Table, wanted: Mapping[str, int], seed: int) -> Made:
+        desk = Desk(author, real, masks=masks, seed=seed, progress=progress, give_up=give_up)
+        rows = desk.write(wanted)
+        for number in range(1, ROUNDS[name]):
+            if not desk.ended:
+                rows = desk.write(wanted, drafts=rows, number=number)
+        return Made(rows, desk.notes())
 
     return write

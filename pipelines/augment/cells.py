@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -22,7 +23,7 @@ class Members:
     """The real rows of one class.
 
     ``values``: amounts, shape (rows, amounts), NaN where one is missing. ``spread``: the deviation
-    of each amount over the rows of all classes, 1 where there is none. ``parts``: how many parts of
+    of each over the rows of all classes, 1 where there is none. ``parts``: how many parts of
     a row are taken whole from a real one: each text and code of a table, and of a flow its protocol
     and packets together.
     """
@@ -30,6 +31,10 @@ class Members:
     values: np.ndarray
     spread: np.ndarray
     parts: int
+
+    def scaled(self, values: np.ndarray) -> np.ndarray:
+        """Amounts in parts of their spread, 0 where one is missing: what distances are taken of."""
+        return np.asarray(np.nan_to_num(values / self.spread))
 
 
 @dataclass(frozen=True)
@@ -93,10 +98,11 @@ class Cells:
     @classmethod
     def of(cls, rows: pa.Table, masks: Sequence[str]) -> "Cells":
         """Raises InputError if the masks leave no column."""
+        rows = rows.combine_chunks()
         names = feature_columns(rows.schema, masks)
         if not names:
             raise InputError("The masks hide every column, so there is nothing to make anew.")
-        amounts = [name for name in names if _is_amount(rows, name)]
+        amounts = [name for name in names if _is_amount(rows.schema.field(name), rows[name])]
         others = [name for name in names if name not in amounts]
         # the packets of a flow, its protocol and its payload belong together
         parts = [others] if is_captured(rows.schema) else [[name] for name in others]
@@ -106,11 +112,14 @@ class Cells:
 
     def members(self, own: np.ndarray) -> Members:
         """What a generator gets of the rows ``own``."""
-        there = np.where(np.isfinite(self.values), self.values, np.nan)
-        missing = np.isnan(there).all(axis=0)
-        spread = np.nanstd(np.where(missing, 0.0, there), axis=0)
-        spread[~(spread > 0)] = 1.0
-        return Members(there[own], spread, len(self.parts))
+        return Members(self.values[own], self.spread, len(self.parts))
+
+    @cached_property
+    def spread(self) -> np.ndarray:
+        """The deviation of each amount over all rows, 1 where there is none."""
+        empty = np.isnan(self.values).all(axis=0)
+        spread = np.nanstd(np.where(empty, 0.0, self.values), axis=0)
+        return np.where(spread > 0, spread, 1.0)
 
     def table(self, own: np.ndarray, drawn: Drawn, label: str) -> pa.Table:
         """New rows of a class; ``drawn.donors`` are positions in ``own``, which are row numbers."""
@@ -119,7 +128,7 @@ class Cells:
             made[name] = self._column(name, place, drawn.values[:, place])
         for place, names in enumerate(self.parts):
             donors = pa.array(own[drawn.donors[:, place]])
-            made |= {name: self.rows[name].combine_chunks().take(donors) for name in names}
+            made |= {name: self.rows[name].take(donors).combine_chunks() for name in names}
         columns = [
             made.get(column.name, pa.nulls(len(drawn.values), column.type)).cast(column.type)
             for column in self.rows.schema
@@ -129,21 +138,23 @@ class Cells:
 
     def _column(self, name: str, place: int, values: np.ndarray) -> pa.Array:
         """New amounts within what real rows have; whole numbers where those are whole."""
-        real = self.values[:, place][np.isfinite(self.values[:, place])]
-        values = np.clip(values, real.min(), real.max()) if len(real) else values
-        if len(real) and (real == np.round(real)).all():
+        real = self.values[:, place][~np.isnan(self.values[:, place])]
+        values = np.clip(values, real.min(), real.max())
+        if (real == np.round(real)).all():
             values = np.round(values)
         kind = self.rows.schema.field(name).type
         return pa.array(values, pa.float64(), from_pandas=True).cast(kind, safe=False)
 
 
-def _is_amount(rows: pa.Table, name: str) -> bool:
-    """Whether a value between two real ones means something."""
-    column = rows.schema.field(name)
+def _is_amount(column: pa.Field, values: pa.ChunkedArray) -> bool:
+    """Whether a value between two real ones means something: not of a code, nor of yes and no."""
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         return False
-    return group_of(column) != CODES and pc.count_distinct(rows[name]).as_py() > 2
+    finite = pc.filter(values, pc.is_finite(values))
+    return group_of(column) != CODES and pc.count_distinct(finite).as_py() > 2
 
 
 def _numbers(column: pa.ChunkedArray) -> np.ndarray:
-    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+    """Amounts, NaN where one is missing or no number."""
+    values = np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+    return np.where(np.isfinite(values), values, np.nan)

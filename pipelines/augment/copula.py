@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.stats import norm
 from sklearn.covariance import ledoit_wolf
+from sklearn.metrics import pairwise_distances_argmin
 
 from pipelines.augment.cells import Drawn, Members
 
@@ -28,26 +29,20 @@ def copula(members: Members, count: int, random: np.random.Generator) -> Drawn:
     values = np.column_stack(
         [_quantiles(members.values[:, place], norm.cdf(made[:, place])) for place in range(amounts)]
     )
-    nearest = np.array(
-        [np.argmin(((scores - one) ** 2).sum(axis=1)) for one in made], dtype=np.int64
-    )
+    nearest = pairwise_distances_argmin(made, scores)
     return Drawn(values, np.repeat(nearest[:, None], members.parts, axis=1))
 
 
 def _scores(values: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Normal scores of each column; equal values are ranked by lot, missing ones in the middle."""
     rows = len(values)
-    filled = np.where(np.isnan(values), np.nanmedian(_known(values), axis=0), values)
+    empty = np.isnan(values).all(axis=0)
+    filled = np.where(np.isnan(values), np.nanmedian(np.where(empty, 0.0, values), axis=0), values)
     lots = random.random(filled.shape)
     order = np.lexsort((lots, filled), axis=0)
     ranks = np.empty_like(order)
     np.put_along_axis(ranks, order, np.arange(rows)[:, None], axis=0)
     return np.asarray(norm.ppf((ranks + 0.5) / rows))
-
-
-def _known(values: np.ndarray) -> np.ndarray:
-    """Columns without any value as zeros, which no rank depends on."""
-    return np.where(np.isnan(values).all(axis=0), 0.0, values)
 
 
 def _quantiles(column: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -44,16 +44,15 @@ def fit_curve(rows: np.ndarray, scores: np.ndarray) -> Curve:
 
 
 def exchange_rate(
-    real: np.ndarray, synthetic: np.ndarray, first: int, added: np.ndarray, seed: int
+    rows: np.ndarray, real: np.ndarray, added: np.ndarray, synthetic: np.ndarray, seed: int
 ) -> Rate | None:
     """The one rate at which synthetic rows stand for real ones over all amounts.
 
-    ``real``: scores of shape (draws, 1 + amounts) with ``first`` rows and with ``added`` (shape
-    (amounts,)) more real ones; ``synthetic``: of shape (draws, amounts) with as many synthetic
-    ones. The interval resamples draws. None where more real rows do not help either, so that
-    nothing can be said.
+    ``real``: scores of shape (draws, sizes) with ``rows`` real rows, shape (sizes,), the fewest
+    first; ``synthetic``: of shape (draws, amounts) with the fewest and ``added`` synthetic ones,
+    shape (amounts,). The interval resamples draws. None where more real rows do not help either, so
+    that nothing can be said.
     """
-    rows = np.concatenate([[first], first + added]).astype(float)
     gains = real[:, 1:] - real[:, :1]
     draws = len(real)
     error = gains.std(axis=0, ddof=1) / np.sqrt(draws)
@@ -62,13 +61,13 @@ def exchange_rate(
     random = np.random.default_rng(seed)
     picks = [np.arange(draws), *random.integers(draws, size=(RESAMPLES, draws))]
     rates = [
-        _rate(rows, real[pick].mean(axis=0), synthetic[pick].mean(axis=0), added) for pick in picks
+        _rate(rows, real[pick].mean(axis=0), added, synthetic[pick].mean(axis=0)) for pick in picks
     ]
     low, high = np.quantile(rates[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Rate(rate=rates[0], ci=(float(low), float(high)))
 
 
-def _rate(rows: np.ndarray, real: np.ndarray, synthetic: np.ndarray, added: np.ndarray) -> float:
+def _rate(rows: np.ndarray, real: np.ndarray, added: np.ndarray, synthetic: np.ndarray) -> float:
     curve = fit_curve(rows, real)
     worst = -0.95 * rows[0] / added.max()
 

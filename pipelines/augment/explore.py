@@ -14,23 +14,20 @@ from pydantic import BaseModel
 
 from pipelines.augment.exchange import Rate, exchange_rate
 from pipelines.augment.names import REAL
-from pipelines.augment.paired import FEWEST_DRAWS, draws_needed, paired_differences
-from pipelines.augment.trial import ALONE, Cell, Study, score_cells, training_rows
-from pipelines.augment.verdict import Outcome, Verdict, verdict_of
+from pipelines.augment.paired import draws_needed, paired_differences
+from pipelines.augment.settings import FEWEST_DRAWS
+from pipelines.augment.trial import ALONE, Study, Treatment, scores_of, training_rows
+from pipelines.augment.verdict import WORTH, Outcome, Verdict, verdict_of
 from pipelines.errors import InputError
 from pipelines.evaluate.few_labels import Spread, spread
 from pipelines.progress import Progress
 
 
 class ModelFindings(BaseModel):
-    """What all arms do for one model. ``alone``: the score with the real rows alone.
-
-    ``rates``: what a synthetic row of each arm is worth in real ones, None where nobody can tell.
-    """
+    """What all arms do for one model. ``alone``: the score with the real rows alone."""
 
     alone: Spread
     outcomes: list[Outcome]
-    rates: dict[str, Rate | None]
     verdict: Verdict
 
 
@@ -68,76 +65,77 @@ def explore(
     for number, draw in enumerate(draws):
         real = rows.take(pa.array(draw))
         rest = rows.take(pa.array(np.setdiff1d(np.arange(rows.num_rows), draw)))
-        cells = training_rows(study, real, rest, seed + number)
+        treated = training_rows(study, real, rest, seed + number)
         told = partial(progress, "draws", number, len(draws), "draws")
-        scores.append(score_cells(study, cells, test_rows, seed + number, told))
+        scores.append(scores_of(study, treated, test_rows, seed + number, told))
     progress("draws", len(draws), len(draws), "draws")
-    sizes = {cell: float(np.mean([one.rows[cell] for one in scores])) for cell in scores[0].rows}
+    added = {one: float(np.mean([s.added[one] for s in scores])) for one in scores[0].added}
     return Exploration(
         metric=study.metric,
         draws=len(draws),
         real_rows=len(draws[0]),
         test_rows=test_rows.num_rows,
         models={
-            name: _findings(study, [one.models[name] for one in scores], sizes, len(draws[0]), seed)
+            name: _findings([s.models[name] for s in scores], added, len(draws[0]), seed)
             for name in study.models
         },
     )
 
 
 def _findings(
-    study: Study,
-    scores: Sequence[Mapping[Cell, float]],
-    sizes: Mapping[Cell, float],
-    first: int,
+    scores: Sequence[Mapping[Treatment, float]],
+    added: Mapping[Treatment, float],
+    real_rows: int,
     seed: int,
 ) -> ModelFindings:
-    cells = [cell for cell in scores[0] if cell != ALONE]
-    table = np.array([[one[cell] for cell in cells] for one in scores])
+    treatments = [treatment for treatment in scores[0] if treatment != ALONE]
+    table = np.array([[one[treatment] for treatment in treatments] for one in scores])
     alone = np.array([one[ALONE] for one in scores])
     gains = table - alone[:, None]
     found = paired_differences(gains, seed)
+    rates = _rates(treatments, table, alone, added, real_rows, seed)
     outcomes = [
         Outcome(
-            arm=arm,
-            amount=amount,
-            rows=float(sizes[arm, amount]),
+            **treatment._asdict(),
+            rows=added[treatment],
             score=spread(table[:, place].tolist()),
             gain=float(found.mean[place]),
             ci=(float(found.low[place]), float(found.high[place])),
+            rate=rates.get((treatment.arm, treatment.screened)),
         )
-        for place, (arm, amount) in enumerate(cells)
+        for place, treatment in enumerate(treatments)
     ]
-    rates = _rates(cells, table, alone, sizes, first, seed)
-    made = [place for place, (arm, _) in enumerate(cells) if arm != REAL]
-    needed = draws_needed(gains[:, made], found.times, study.worth)
-    return ModelFindings(
-        alone=spread(alone.tolist()),
-        outcomes=outcomes,
-        rates=rates,
-        verdict=verdict_of(
-            [o for o in outcomes if o.arm != REAL],
-            [o for o in outcomes if o.arm == REAL],
-            rates,
-            draws=len(scores),
-            needed=needed,
-            worth=study.worth,
-        ),
+    made = [place for place, treatment in enumerate(treatments) if treatment.arm != REAL]
+    verdict = verdict_of(
+        [outcome for outcome in outcomes if outcome.arm != REAL],
+        [outcome for outcome in outcomes if outcome.arm == REAL],
+        draws=len(scores),
+        needed=draws_needed(gains[:, made], found.times, WORTH),
     )
+    return ModelFindings(alone=spread(alone.tolist()), outcomes=outcomes, verdict=verdict)
 
 
 def _rates(
-    cells: Sequence[Cell],
+    treatments: Sequence[Treatment],
     table: np.ndarray,
     alone: np.ndarray,
-    sizes: Mapping[Cell, float],
-    first: int,
+    added: Mapping[Treatment, float],
+    real_rows: int,
     seed: int,
-) -> dict[str, Rate | None]:
-    def of(arm: str) -> list[int]:
-        return [place for place, cell in enumerate(cells) if cell[0] == arm]
+) -> dict[tuple[str, bool], Rate | None]:
+    """What a row of each arm is worth in real ones."""
+    places: dict[tuple[str, bool], list[int]] = {}
+    for place, treatment in enumerate(treatments):
+        places.setdefault((treatment.arm, treatment.screened), []).append(place)
 
-    real = np.column_stack([alone, table[:, of(REAL)]])
-    added = np.array([sizes[cells[place]] for place in of(REAL)])
-    arms = dict.fromkeys(arm for arm, _ in cells if arm != REAL)
-    return {arm: exchange_rate(real, table[:, of(arm)], first, added, seed) for arm in arms}
+    def rows_of(arm: tuple[str, bool]) -> np.ndarray:
+        return np.array([added[treatments[place]] for place in places[arm]])
+
+    real = (REAL, False)
+    curve = np.column_stack([alone, table[:, places[real]]])
+    sizes = np.concatenate([[real_rows], real_rows + rows_of(real)])
+    return {
+        arm: exchange_rate(sizes, curve, rows_of(arm), table[:, places[arm]], seed)
+        for arm in places
+        if arm != real
+    }

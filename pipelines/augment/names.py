@@ -6,7 +6,9 @@ PLAIN = ("duplicates", "jitter", "smote", "mixup", "marginals", "copula")
 WRITTEN = "llm"
 EVOLVED = "llm_evolved"
 ARMS = (*PLAIN, WRITTEN, EVOLVED)
+# How often an author writes: once, or once and then anew.
+ROUNDS = {WRITTEN: 1, EVOLVED: 3}
+# Rows that one request asks for, all of one class.
+BATCH = 20
 # More rows that are real: what every arm is compared with.
 REAL = "more_real_rows"
-# Synthetic rows to each real one.
-AMOUNTS = (0.25, 1.0, 2.0, 4.0, 8.0)

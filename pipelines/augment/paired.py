@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.augment.settings import FEWEST_DRAWS
 from pipelines.evaluate.intervals import LEVEL
 
 FLIPS = 4000
-# With fewer draws a sign test cannot reach the level: 2 ** -5 is the first below one in twenty.
-FEWEST_DRAWS = 6
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipelines.augment.gate.label_noise import Votes, ballot
+from pipelines.augment.gate.label_noise import ballot
 from pipelines.augment.gate.pair import Pair
 
+VOTES = 2
 
-def trusted(
-    real: pa.Table, made: pa.Table, *, masks: Sequence[str], seed: int, votes: Votes = 2
-) -> np.ndarray:
-    """Whether fewer than ``votes`` of three models contradict each row's label, shape (made,).
+
+def trusted(real: pa.Table, made: pa.Table, seed: int, *, masks: Sequence[str]) -> np.ndarray:
+    """Whether fewer than VOTES of three models contradict each row's label, shape (made,).
 
     All are trusted where the real rows are too few to say.
     """
@@ -21,4 +21,4 @@ def trusted(
     found = ballot(Pair.of(real, made, masks, seed))
     if found is None:
         return np.ones(made.num_rows, dtype=bool)
-    return np.asarray(found.against < votes)
+    return np.asarray(found.against < VOTES)

@@ -1,6 +1,7 @@
 """Generators that recombine or disturb the real rows of a class, from the plainest one up."""
 
 import numpy as np
+from sklearn.neighbors import NearestNeighbors
 
 from pipelines.augment.cells import Drawn, Members
 
@@ -24,17 +25,13 @@ def jitter(members: Members, count: int, random: np.random.Generator) -> Drawn:
 
 def smote(members: Members, count: int, random: np.random.Generator) -> Drawn:
     """Between a row and one of its five nearest ones: N. Chawla et al., SMOTE, 2002."""
-    scaled = np.nan_to_num(members.values / members.spread)
-    rows = len(scaled)
-    one = random.integers(rows, size=count)
+    rows = len(members.values)
     near = min(NEIGHBOURS, rows - 1)
-    if near == 0:
+    if near == 0 or not members.values.shape[1]:
         return duplicates(members, count, random)
-    nearest = np.empty((rows, near), dtype=np.int64)
-    for row in range(rows):  # one row of distances at a time: memory stays bounded
-        distance = ((scaled - scaled[row]) ** 2).sum(axis=1)
-        distance[row] = np.inf
-        nearest[row] = np.argsort(distance, kind="stable")[:near]
+    found = NearestNeighbors(n_neighbors=near).fit(members.scaled(members.values))
+    nearest = found.kneighbors(return_distance=False)  # of each row, without itself
+    one = random.integers(rows, size=count)
     other = nearest[one, random.integers(near, size=count)]
     return _between(members, one, other, random.random(count), random)
 

@@ -1,86 +1,100 @@
 """One draw of real rows with the rows of every arm, and what models make of each."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from pipelines.augment.cells import alternating
-from pipelines.augment.names import AMOUNTS, REAL
-from pipelines.augment.verdict import WORTH
-from pipelines.errors import InputError
+from pipelines.augment.names import REAL
 from pipelines.evaluate.metrics import macro_f1
 from pipelines.models.base import labels_of, predict
 from pipelines.models.fitting import fit_rows
 
-SCREENED = "screened"
-METRICS = ("accuracy", "macro_f1")
-
-# (real rows, rows wanted of each class, seed) -> rows in the same schema, classes in alternation
-Arm = Callable[[pa.Table, Mapping[str, int], int], pa.Table]
 # (real rows, made rows, seed) -> which made rows are good enough, shape (made,)
 Screen = Callable[[pa.Table, pa.Table, int], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Made:
+    """Rows in the schema of the real ones, classes in alternation, and what to tell of them."""
+
+    rows: pa.Table
+    notes: list[str] = field(default_factory=list)
+
+
+class Arm(Protocol):
+    """A way to get more rows, ``wanted`` of each class."""
+
+    def __call__(self, real: pa.Table, wanted: Mapping[str, int], seed: int) -> Made: ...
+
+
+class Treatment(NamedTuple):
+    """What is added to the real rows: rows of an arm, so many to each real one."""
+
+    arm: str
+    amount: float
+    screened: bool = False
+
+
+# Nothing is added.
+ALONE = Treatment("", 0.0)
 
 
 @dataclass(frozen=True)
 class Study:
     """What is compared by what. ``amounts`` are made rows to each real one.
 
-    With a ``screen`` each arm is also tried without the rows that it sorts out. A gain below
-    ``worth`` is none.
+    With a ``screen`` each arm is also tried without the rows that it sorts out.
     """
 
     arms: Mapping[str, Arm]
     models: Sequence[str]
     masks: Sequence[str]
-    amounts: Sequence[float] = AMOUNTS
+    amounts: Sequence[float]
     screen: Screen | None = None
-    metric: str = "macro_f1"
-    worth: float = WORTH
-
-
-# An arm and an amount; the real rows alone are ("", 0).
-Cell = tuple[str, float]
-ALONE: Cell = ("", 0.0)
+    metric: Literal["macro_f1", "accuracy"] = "macro_f1"
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Of one draw: rows added in each cell, and the score of each model in each cell."""
+    """Of one draw: rows added by each treatment, and each model's score under it."""
 
-    rows: dict[Cell, int]
-    models: dict[str, dict[Cell, float]]
+    added: dict[Treatment, int]
+    models: dict[str, dict[Treatment, float]]
 
 
 def training_rows(
     study: Study, real: pa.Table, rest: pa.Table | None, seed: int
-) -> dict[Cell, pa.Table]:
-    """The training rows of each cell of one draw. Each amount holds all rows of the smaller ones.
+) -> dict[Treatment, pa.Table]:
+    """The training rows of each treatment. Each amount holds all rows of the smaller ones.
 
     ``rest``: real rows that could have been drawn too; None for no arm of more real rows. Raises
-    InputError for an unknown metric, and what arms refuse.
+    what arms refuse.
     """
-    if study.metric not in METRICS:
-        raise InputError(f"There is no metric {study.metric!r} here.", f"{' or '.join(METRICS)}.")
     labels, counts = np.unique(np.array(labels_of(real), object), return_counts=True)
     most = max(study.amounts)
     wanted = {str(name): round(most * int(n)) for name, n in zip(labels, counts, strict=True)}
-    made = {name: arm(real, wanted, seed) for name, arm in study.arms.items()}
-    if rest is not None:
-        made[REAL] = more_real(rest, wanted, seed)
-    kept = {name: np.ones(found.num_rows, bool) for name, found in made.items()}
-    if study.screen is not None:
-        for name in study.arms:
-            kept[f"{name}, {SCREENED}"] = study.screen(real, made[name], seed)
-            made[f"{name}, {SCREENED}"] = made[name]
-    cells = {ALONE: real}
-    for name, found in made.items():
+    found = {ALONE: real}
+
+    def add(arm: str, screened: bool, rows: pa.Table, kept: np.ndarray) -> None:
         for amount in study.amounts:
             first = round(amount * real.num_rows)
-            added = found.slice(0, first).filter(pa.array(kept[name][:first]))
-            cells[name, amount] = pa.concat_tables([real, added.cast(real.schema)])
-    return cells
+            added = rows.slice(0, first).filter(pa.array(kept[:first]))
+            treatment = Treatment(arm, amount, screened)
+            found[treatment] = pa.concat_tables([real, added.cast(real.schema)])
+
+    for name, arm in study.arms.items():
+        rows = arm(real, wanted, seed).rows
+        add(name, False, rows, np.ones(rows.num_rows, dtype=bool))
+        if study.screen is not None:
+            add(name, True, rows, study.screen(real, rows, seed))
+    if rest is not None:
+        rows = more_real(rest, wanted, seed)
+        add(REAL, False, rows, np.ones(rows.num_rows, dtype=bool))
+    return found
 
 
 def more_real(rest: pa.Table, wanted: Mapping[str, int], seed: int) -> pa.Table:
@@ -95,27 +109,24 @@ def more_real(rest: pa.Table, wanted: Mapping[str, int], seed: int) -> pa.Table:
     return rest.take(pa.array(np.concatenate(picks))).take(order)
 
 
-def score_cells(
+def scores_of(
     study: Study,
-    cells: Mapping[Cell, pa.Table],
+    treated: Mapping[Treatment, pa.Table],
     test_rows: pa.Table,
     seed: int,
     told: Callable[[], None],
 ) -> Scores:
-    """The score of every model in every cell, on ``test_rows``; ``told`` hears of each fit."""
+    """The score of every model under every treatment; ``told`` hears of each fit."""
     truth = labels_of(test_rows)
-    models: dict[str, dict[Cell, float]] = {}
-    for name in study.models:
-        models[name] = {}
-        for cell, rows in cells.items():
+    models: dict[str, dict[Treatment, float]] = {name: {} for name in study.models}
+    for name, scores in models.items():
+        for treatment, rows in treated.items():
             told()
-            model = fit_rows(name, rows, study.masks, seed)
-            models[name][cell] = _score(study.metric, truth, predict(model, test_rows))
-    real = cells[ALONE].num_rows
-    return Scores({cell: rows.num_rows - real for cell, rows in cells.items()}, models)
-
-
-def _score(metric: str, truth: Sequence[str], guesses: np.ndarray) -> float:
-    if metric == "macro_f1":
-        return macro_f1(truth, guesses)
-    return float(np.mean(np.array(truth, object) == guesses))
+            guesses = predict(fit_rows(name, rows, study.masks, seed), test_rows)
+            scores[treatment] = (
+                macro_f1(truth, guesses)
+                if study.metric == "macro_f1"
+                else float(np.mean(np.array(truth, object) == guesses))
+            )
+    real = treated[ALONE].num_rows
+    return Scores({treatment: rows.num_rows - real for treatment, rows in treated.items()}, models)

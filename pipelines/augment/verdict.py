@@ -1,6 +1,6 @@
 """What follows from a study: a generator and an amount, none, or that more draws are needed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel
@@ -15,14 +15,22 @@ WORTH = 0.01
 
 class Outcome(BaseModel):
     """One amount of one arm. ``gain`` is over the real rows alone; its interval holds together with
-    those of all other outcomes of the model. ``rows`` is the mean of what was there to be used."""
+    those of all other outcomes of the model. ``rows`` is the mean of what was added, ``rate`` what
+    a row of the arm is worth over all its amounts; None where nobody can tell."""
 
     arm: str
     amount: float
+    screened: bool
     rows: float
     score: Spread
     gain: float
     ci: Interval
+    rate: Rate | None
+
+    @property
+    def name(self) -> str:
+        """The arm as a person reads it."""
+        return f"{self.arm.replace('_', ' ')}{', screened' if self.screened else ''}"
 
 
 class Verdict(BaseModel):
@@ -34,6 +42,7 @@ class Verdict(BaseModel):
     kind: Literal["use", "none", "undecided"]
     arm: str | None = None
     amount: float | None = None
+    screened: bool = False
     gain: float
     ci: Interval
     draws_needed: int | None = None
@@ -43,35 +52,35 @@ class Verdict(BaseModel):
 def verdict_of(
     outcomes: Sequence[Outcome],
     real: Sequence[Outcome],
-    rates: Mapping[str, Rate | None],
     *,
     draws: int,
     needed: int,
-    worth: float,
 ) -> Verdict:
     """The arm whose gain is the surest, if any gain is above 0 beyond the intervals.
 
-    None where no arm gains ``worth`` or more by its interval. Between both, more draws are needed.
+    None where no arm gains WORTH or more by its interval. Between both, more draws are needed.
     """
     best = max(outcomes, key=lambda outcome: outcome.ci[0])
     instead = _instead(real)
     if best.ci[0] > 0:
-        rate = rates.get(best.arm)
-        worth_words = f" One such row is worth {rate.rate:.2f} real ones." if rate else ""
-        words = (
-            f"Use {best.arm}, {best.amount:g} rows to each real one: {_points(best)}."
-            f"{worth_words}{instead}"
-        )
+        rate = f" One such row is worth {best.rate.rate:.2f} real ones." if best.rate else ""
+        words = f"Use {best.name}, {best.amount:g} rows to each real one: {_points(best)}."
         return Verdict(
-            kind="use", arm=best.arm, amount=best.amount, gain=best.gain, ci=best.ci, words=words
+            kind="use",
+            arm=best.arm,
+            amount=best.amount,
+            screened=best.screened,
+            gain=best.gain,
+            ci=best.ci,
+            words=f"{words}{rate}{instead}",
         )
     likely = max(outcomes, key=lambda outcome: outcome.ci[1])
-    if likely.ci[1] < worth:
-        words = f"No benefit: no arm gains {100 * worth:g} points or more.{instead}"
+    if likely.ci[1] < WORTH:
+        words = f"No benefit: no arm gains {100 * WORTH:g} points or more.{instead}"
         return Verdict(kind="none", gain=likely.gain, ci=likely.ci, words=words)
     more = max(needed, draws + 1)
     words = (
-        f"Undecided: {likely.arm}, {likely.amount:g} to one, may still gain "
+        f"Undecided: {likely.name}, {likely.amount:g} to one, may still gain "
         f"({_points(likely)}). About {more} draws would tell.{instead}"
     )
     return Verdict(kind="undecided", draws_needed=more, gain=likely.gain, ci=likely.ci, words=words)

@@ -1,82 +1,38 @@
 """Rows that an author writes, such as a language model: asked for in batches, checked cell by cell.
 
-Whoever writes sees safe names, ranges and, if it may, real rows of the class in each request; what
-it answers is data: a cell that no column can hold is refused, with its row.
+Whoever writes sees ranges, the values of texts and, if it may, real rows of the class in each
+request; what it answers is data: a cell that no column can hold is refused, with its row.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 import pyarrow as pa
-from pydantic import BaseModel
+from sklearn.metrics import pairwise_distances_argmin
 
+from pipelines.augment.asking import Author, Cell, ColumnAsked, RowsAsked, fault_of
 from pipelines.augment.cells import Cells, Drawn, alternating
+from pipelines.augment.names import BATCH
 from pipelines.errors import InputError
 from pipelines.models.base import labels_of
 from pipelines.progress import Progress
+from pipelines.words import counted
 
-BATCH = 20
 SHOTS = 10
 MOST_VALUES = 40
 # Batches that are asked for beyond those needed if every row were good.
 PATIENCE = 3
-ROOM = 0.5  # beyond the range of the real rows, in parts of it
 DIGITS = 6
-
-Cell = float | str | None
-
-
-class ColumnAsked(BaseModel):
-    """A column as an author has to fill it: an amount within a range, or one of ``values``.
-
-    ``optional``: real rows lack it at times.
-    """
-
-    name: str
-    low: float | None = None
-    high: float | None = None
-    whole: bool = False
-    optional: bool = False
-    values: list[float | str] = []
-
-
-class RowsAsked(BaseModel):
-    """One request: ``count`` rows of one class, each as the cells of ``columns`` in this order.
-
-    ``examples`` are real rows. With ``drafts`` it is to judge these and write them better, as many
-    as they are.
-    """
-
-    label: str
-    columns: list[ColumnAsked]
-    examples: list[list[Cell]]
-    drafts: list[list[Cell]] = []
-    count: int
-    round: int = 0
-    batch: int
-
-
-class Author(Protocol):
-    """Writes rows. Raises NetloopError where it cannot, for one a budget that is used up."""
-
-    def write(self, asked: RowsAsked) -> list[list[Cell]]: ...
-
-
-@dataclass
-class Written:
-    """The rows of an author, how many of its rows were refused and why, and why it ended early."""
-
-    rows: pa.Table
-    requests: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
-    ended: str = ""
+COPY = "a copy"
 
 
 class Desk:
-    """One author's rows for one set of real rows, which every request draws its examples from."""
+    """One author's rows for one set of real rows, which every request draws its examples from.
+
+    ``refused`` counts its rows that cannot be used, by reason. ``ended`` says why it stopped early.
+    """
 
     def __init__(
         self,
@@ -85,97 +41,84 @@ class Desk:
         *,
         masks: Sequence[str],
         seed: int,
+        progress: Progress,
         give_up: tuple[type[Exception], ...] = (),
     ) -> None:
         """``give_up``: errors of the author after which what there is so far is kept."""
+        self.refused: Counter[str] = Counter()
+        self.ended = ""
         self._author = author
         self._rows = rows
         self._cells = Cells.of(rows, masks)
         self._labels = np.array(labels_of(rows), object)
         self._seed = seed
+        self._progress = progress
         self._give_up = give_up
-        self._columns = [*map(self._amount, range(len(self._cells.amounts))), *self._texts()]
+        amounts = (self._amount(place) for place in range(len(self._cells.amounts)))
+        self._columns = [*amounts, *self._texts()]
 
-    def written(self, counts: Mapping[str, int], progress: Progress) -> Written:
-        """New rows as ``made_by_class`` makes them, as many as the author gets right in time."""
-        return self._collected(counts, lambda label, made: [], progress, 0)
+    def write(
+        self, counts: Mapping[str, int], drafts: pa.Table | None = None, number: int = 0
+    ) -> pa.Table:
+        """New rows as ``made_by_class`` makes them, as many as the author gets right in time.
 
-    def rewritten(self, before: pa.Table, number: int, progress: Progress) -> Written:
-        """The rows of an earlier round, judged and written anew by their author: round ``number``.
-
+        ``drafts``: its rows of an earlier round, to be judged and written anew in round ``number``.
         Real rows stand beside them in every request: an author that reads nothing but itself
         decays (S. Alemohammad et al., Self-Consuming Generative Models Go MAD, arXiv 2307.01850).
         """
-        labels = np.array(labels_of(before), object)
-        drafts = {name: self._as_cells(before.filter(pa.array(labels == name))) for name in labels}
-        counts = Counter(map(str, labels))
-
-        def next_drafts(label: str, made: int) -> list[list[Cell]]:
-            return drafts[label][made : made + BATCH]
-
-        return self._collected(counts, next_drafts, progress, number)
-
-    def _collected(
-        self,
-        counts: Mapping[str, int],
-        drafts: Callable[[str, int], list[list[Cell]]],
-        progress: Progress,
-        number: int,
-    ) -> Written:
-        written = Written(self._rows.slice(0, 0))
         pieces = []
         for label, count in sorted(counts.items()):
             good: list[list[Cell]] = []
             try:
-                self._class(label, count, drafts, good, written, progress, number)
+                for row in islice(self._good_rows(label, count, drafts, number), count):
+                    good.append(row)
             except self._give_up as error:
-                written.ended = str(error)
-            pieces.append(self._table(label, good[:count]))
-            if written.ended:
+                self.ended = str(error)
+            pieces.append(self._table(label, good))
+            if self.ended:
                 break
-        order = alternating([piece.num_rows for piece in pieces])
-        written.rows = pa.concat_tables(pieces).take(order) if pieces else written.rows
-        return written
+        if not pieces:
+            return self._rows.slice(0, 0)
+        return pa.concat_tables(pieces).take(alternating([piece.num_rows for piece in pieces]))
 
-    def _class(
-        self,
-        label: str,
-        count: int,
-        drafts: Callable[[str, int], list[list[Cell]]],
-        good: list[list[Cell]],
-        written: Written,
-        progress: Progress,
-        number: int,
-    ) -> None:
-        """Ask until ``good`` holds enough rows, or patience ends."""
-        real = self._as_cells(self._rows.filter(pa.array(self._labels == label)))
+    def notes(self) -> list[str]:
+        """What a person is told of its rows that are not there."""
+        told = [self.ended] if self.ended else []
+        if self.refused:
+            why = ", ".join(f"{reason} {count:,}" for reason, count in self.refused.most_common())
+            told.append(f"{counted(self.refused.total(), 'row')} cannot be used: {why}.")
+        return told
+
+    def _good_rows(
+        self, label: str, count: int, drafts: pa.Table | None, number: int
+    ) -> Iterator[list[Cell]]:
+        """Rows that can be used, as long as somebody wants more and patience lasts."""
+        real = self._cells_of(self._rows, label)
         if not real:
             raise InputError(f"There is no real row of class {label!r} to show an author.")
-        known = {tuple(row) for row in real}
+        known, made = {tuple(row) for row in real}, 0
+        before = [] if drafts is None else self._cells_of(drafts, label)
         for batch in range(-(-count // BATCH) + PATIENCE):
-            if len(good) >= count:
-                return
-            progress(f"rows of {label}", len(good), count, "rows")
+            self._progress(f"rows of {label}", made, count, "rows")
             random = np.random.default_rng([self._seed, number, batch, len(label), len(real)])
-            shown = random.permutation(len(real))[:SHOTS]
-            given = drafts(label, batch * BATCH)
+            given = before[batch * BATCH : (batch + 1) * BATCH]
             asked = RowsAsked(
                 label=label,
                 columns=self._columns,
-                examples=[real[place] for place in shown],
+                examples=[real[place] for place in random.permutation(len(real))[:SHOTS]],
                 drafts=given,
-                count=len(given) or min(BATCH, count - len(good)),
+                count=len(given) or min(BATCH, count - made),
                 round=number,
                 batch=batch,
             )
-            written.requests += 1
             for row in self._author.write(asked):
-                fault = self._fault(row) or ("a copy" if tuple(row) in known else "")
+                fault = fault_of(row, self._columns) or (COPY if tuple(row) in known else "")
                 if fault:
-                    written.refused[fault] += 1
-                else:
-                    known.add(tuple(row))
-                    good.append(row)
+                    self.refused[fault] += 1
+                    continue
+                known.add(tuple(row))
+                made += 1
+                yield row
 
     def _amount(self, place: int) -> ColumnAsked:
         every = self._cells.values[:, place]
@@ -188,65 +131,46 @@ class Desk:
             optional=len(values) < len(every),
         )
 
-    def _texts(self) -> list[ColumnAsked]:
+    def _texts(self) -> Iterator[ColumnAsked]:
         """The parts that are one column with few values; a flow's packets follow its amounts."""
-        found = []
         for names in self._cells.parts:
             column = self._rows[names[0]]
-            values = set(column.to_pylist()) - {None}
+            values = set(column.unique().to_pylist()) - {None}
             if len(names) == 1 and 0 < len(values) <= MOST_VALUES:
-                known = sorted(values, key=str)
                 optional = column.null_count > 0
-                found.append(ColumnAsked(name=names[0], values=known, optional=optional))
-        return found
+                known = sorted(values, key=str)
+                yield ColumnAsked(name=names[0], values=known, optional=optional)
 
-    def _fault(self, row: list[Cell]) -> str:
-        if len(row) != len(self._columns):
-            return "too many cells" if len(row) > len(self._columns) else "too few cells"
-        for column, cell in zip(self._columns, row, strict=True):
-            if cell is None and column.optional:
-                continue
-            if column.values:
-                if cell not in column.values:
-                    return "a value that the column does not have"
-            elif column.low is not None and column.high is not None:
-                if not isinstance(cell, int | float) or isinstance(cell, bool):
-                    return "a word for a number"
-                room = ROOM * (column.high - column.low)
-                least = 0.0 if column.low >= 0 else -np.inf
-                if not max(least, column.low - room) <= cell <= column.high + room:
-                    return "a number out of range"
-        return ""
-
-    def _as_cells(self, rows: pa.Table) -> list[list[Cell]]:
+    def _cells_of(self, rows: pa.Table, label: str) -> list[list[Cell]]:
+        """The rows of a class as an author writes them."""
+        own = rows.filter(pa.array(np.array(labels_of(rows), object) == label))
         columns = [
-            [value if column.values else _short(value) for value in rows[column.name].to_pylist()]
+            [value if column.values else _short(value) for value in own[column.name].to_pylist()]
             for column in self._columns
         ]
         return [list(row) for row in zip(*columns, strict=True)]
 
     def _table(self, label: str, good: Sequence[list[Cell]]) -> pa.Table:
         """The rows of good cells; what the author was not asked for comes from the nearest row."""
+        if not good:
+            return self._rows.slice(0, 0)
         amounts = len(self._cells.amounts)
-        values = np.array([row[:amounts] for row in good], dtype=np.float64).reshape(
-            len(good), amounts
-        )
+        values = np.array([row[:amounts] for row in good], dtype=np.float64)
         own = np.flatnonzero(self._labels == label)
         members = self._cells.members(own)
-        real = np.nan_to_num(members.values / members.spread)
-        near = [
-            int(np.argmin(((real - one) ** 2).sum(axis=1)))
-            for one in np.nan_to_num(values / members.spread)
-        ]
-        donors = np.repeat(own[np.array(near, dtype=np.int64)][:, None], members.parts, axis=1)
+        near = np.zeros(len(good), dtype=np.int64)
+        if amounts:
+            near = pairwise_distances_argmin(members.scaled(values), members.scaled(members.values))
+        donors = np.repeat(own[near][:, None], members.parts, axis=1)
         asked = [column.name for column in self._columns[amounts:]]
         for place, names in enumerate(self._cells.parts):
             if names[0] in asked:
-                found = {value: at for at, value in enumerate(self._rows[names[0]].to_pylist())}
+                first = {value: at for at, value in enumerate(self._rows[names[0]].to_pylist())}
                 column = amounts + asked.index(names[0])
-                donors[:, place] = [found[row[column]] for row in good]
+                donors[:, place] = [first[row[column]] for row in good]
         return self._cells.table(np.arange(self._rows.num_rows), Drawn(values, donors), label)
 
 
-def _short(value: object) -> float | None:
-    return None if value is None else float(f"{float(str(value)):.{DIGITS}g}")
+def _short(value: float | None) -> float | None:
+    """A number in as many digits as tell rows apart; None for one that is missing."""
+    return None if value is None or not np.isfinite(value) else float(f"{value:.{DIGITS}g}")

@@ -9,8 +9,7 @@ from pipelines.datasets.groups import group_rows
 from pipelines.datasets.keys import Codes, text_codes
 from pipelines.evaluate.metrics import macro_f1
 from pipelines.models.base import predict, stratified_folds
-from pipelines.models.registry import new_model
-from pipelines.progress import silent
+from pipelines.models.fitting import fit_rows
 
 MODEL = "random_forest"
 FOLDS = 3
@@ -56,9 +55,7 @@ def out_of_fold_score(
         known = rows.filter(pa.array((fold != number) & (keep | ~away)))
         if not test.num_rows or len(known["label"].unique()) < 2:
             return None
-        model = new_model(MODEL)
-        labels = known["label"].to_pylist()
-        model.fit(known, labels, masks=pool.masks, seed=pool.seed, validation=None, progress=silent)
+        model = fit_rows(MODEL, known, pool.masks, pool.seed)
         truth += test["label"].to_pylist()
         found += predict(model, test).tolist()
     return macro_f1(truth, found)

@@ -22,7 +22,7 @@ from pipelines.cleaning.near_duplicates import linked
 from pipelines.datasets.groups import group_rows
 from pipelines.datasets.keys import Codes, text_codes
 from pipelines.models.base import stratified_folds
-from pipelines.models.registry import new_model
+from pipelines.models.fitting import fit_rows
 from pipelines.progress import Progress, silent
 
 ModelName = Literal["random_forest", "hist_gradient_boosting", "logistic_regression", "knn"]
@@ -118,15 +118,7 @@ def out_of_fold(
         known = rows.filter(pa.array(~test))
         if not test.any() or len(np.unique(labels[~test])) < 2:
             continue
-        judge_model = new_model(model)
-        judge_model.fit(
-            known,
-            known["label"].to_pylist(),
-            masks=masks,
-            seed=seed,
-            validation=None,
-            progress=silent,
-        )
+        judge_model = fit_rows(model, known, masks, seed)
         places = np.searchsorted(classes, judge_model.classes)
         found = judge_model.predict_proba(rows.filter(pa.array(test)))
         probabilities[np.ix_(test, places)] = found

@@ -1,5 +1,6 @@
 """The pictures of a study of synthetic rows: score against amount, real rows beside them."""
 
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,27 +23,24 @@ def draw_exploration(found: Exploration, folder: Path) -> list[Path]:
 
 def arms(model: ModelFindings, real_rows: int, metric: str) -> Draw:
     """Mean score against rows added, an arm a line; more real rows with their spread of draws."""
-    names = list(dict.fromkeys(outcome.arm for outcome in model.outcomes))
+    groups = [[*found] for _, found in groupby(model.outcomes, key=lambda outcome: outcome.name)]
 
     def draw(theme: Theme) -> Any:
         figure, axes = figure_of(theme, 5.4, 3.6)
-        for place, name in enumerate(names):
-            found = sorted(
-                (outcome for outcome in model.outcomes if outcome.arm == name),
-                key=lambda outcome: outcome.rows,
-            )
+        for place, found in enumerate(groups):
+            arm, name = found[0].arm, found[0].name
             rows = [0.0, *(outcome.rows for outcome in found)]
             spreads = [model.alone, *(outcome.score for outcome in found)]
             means = [spread.mean for spread in spreads]
-            if name == REAL:
+            if arm == REAL:
                 low, high = zip(*(spread.ci for spread in spreads), strict=True)
                 axes.fill_between(rows, low, high, color=theme.second, alpha=0.18, linewidth=0)
-                axes.plot(rows, means, color=theme.second, linewidth=2.4, label="more real rows")
+                axes.plot(rows, means, color=theme.second, linewidth=2.4, label=name)
                 continue
             axes.plot(
-                rows, means, color=theme.accent if name == model.verdict.arm else theme.muted,
+                rows, means, color=theme.accent if arm == model.verdict.arm else theme.muted,
                 linewidth=1.3, marker=MARKERS[place % len(MARKERS)], markersize=4,
-                label=name.replace("_", " "),
+                label=name,
             )  # fmt: skip
         axes.set_xlabel(f"rows added to {real_rows} real ones")
         axes.set_ylabel("accuracy" if metric == "accuracy" else "macro-F1")

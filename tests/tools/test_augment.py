@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from agents.terminal.direct import Direct
-from pipelines.augment.written import Cell, RowsAsked
+from pipelines.augment.asking import Cell, RowsAsked
 from pipelines.errors import InputError, NetloopError
 from pipelines.progress import silent
 from pipelines.store.rows import read_rows
@@ -80,12 +80,14 @@ def test_a_study_says_for_each_model_what_to_do(context: MakeContext) -> None:
     assert result.numbers["validation_rows"] == 20
     [found] = result.numbers["models"]
     assert found["name"] == "majority"
-    assert (found["verdict"], found["arm"], found["gain"]) == ("none", None, 0.0)
+    assert (found["kind"], found["arm"], found["gain"]) == ("none", None, 0.0)
     assert found["words"].startswith("No benefit")
     folder = place.store.path(result.artifacts["exploration"])
     kept = json.loads((folder / "exploration.json").read_bytes())
     arms = [outcome["arm"] for outcome in kept["models"]["majority"]["outcomes"]]
-    assert arms == ["duplicates"] * 2 + ["more_real_rows"] * 2 + ["duplicates, screened"] * 2
+    assert arms == ["duplicates"] * 4 + ["more_real_rows"] * 2
+    screened = [outcome["screened"] for outcome in kept["models"]["majority"]["outcomes"]]
+    assert screened == [False, False, True, True, False, False]
     assert result.work == check_params(
         EXPLORE, {"arms": ["duplicates"], "amounts": [2, 1], "models": ["majority"], "draws": 6,
                   "screened": True},
@@ -95,9 +97,13 @@ def test_a_study_says_for_each_model_what_to_do(context: MakeContext) -> None:
 def test_rows_are_made_of_the_train_side_alone(context: MakeContext) -> None:
     place = context(MAKE.name)
     result = run(MAKE, place, arm="smote", amount=0.5)
+    gate = result.numbers.pop("gate")
     assert result.numbers == {
-        "arm": "smote", "amount": 0.5, "rows": 40, "screened_out": 0, "train_rows": 80,
+        "arm": "smote", "amount": 0.5, "rows": 40, "screened_out": 0, "train_rows": 80, "notes": [],
     }  # fmt: skip
+    judged = json.loads((place.store.path(result.artifacts["gate"]) / "gate.json").read_bytes())
+    assert gate == judged["verdict"]
+    assert gate.startswith("40 rows:")
     made = read_rows(place.store.path(result.artifacts["synthetic"]))
     assert sorted(made["label"].to_pylist()) == ["b"] * 20 + ["g"] * 20
     assert made["flow"].null_count == 40
@@ -148,6 +154,7 @@ def test_what_was_written_before_the_budget_ended_is_used_if_a_person_wants_it(
         run(MAKE, replace(place, author=Echo(fails_at=2)), arm="llm", amount=1)
     kept = run(MAKE, replace(place, author=Echo(fails_at=2)), arm="llm", amount=1, partial=True)
     assert kept.numbers["rows"] == 40
+    assert kept.numbers["notes"] == ["The budget is used up."]
     with pytest.raises(InputError, match="made no row"):
         run(MAKE, replace(place, author=Echo(fails_at=0)), arm="llm", amount=1, partial=True)
 
@@ -158,7 +165,10 @@ def test_prices(context: MakeContext) -> None:
     assert plain.minutes == pytest.approx(0.4 * 20 * (1 + 5 * 7) * 2 / 60)
     asked = {"arms": ["llm"], "amounts": [1], "per_class": 10, "draws": 6}
     dear = EXPLORE.estimate(check_params(EXPLORE, asked), context(EXPLORE.name))
-    assert dear.llm_calls == 6, "twenty rows a draw, and twenty in a request"
+    assert dear.llm_calls == 12, "ten rows of two classes a draw, one class in a request"
+    evolved = {**asked, "arms": ["llm_evolved", "smote"]}
+    thrice = EXPLORE.estimate(check_params(EXPLORE, evolved), context(EXPLORE.name))
+    assert thrice.llm_calls == 36
     assert dear.tokens > 0
     made = MAKE.estimate(check_params(MAKE, {"arm": "llm", "amount": 1}), context(MAKE.name))
     assert (made.rows, made.llm_calls) == (80, 4)
@@ -167,10 +177,10 @@ def test_prices(context: MakeContext) -> None:
 @pytest.mark.parametrize(
     ("tool", "params", "said"),
     [
-        (EXPLORE, {"arms": ["gan"]}, "'gan' is not one of"),
-        (EXPLORE, {"models": ["traffic_lm"]}, "'traffic_lm' is not one of"),
+        (EXPLORE, {"arms": ["gan"]}, "'gan' is no generator"),
+        (EXPLORE, {"models": ["traffic_lm"]}, "'traffic_lm' is no model"),
         (EXPLORE, {"draws": 3}, "6"),
-        (MAKE, {"arm": "gan", "amount": 1}, "'gan' is not one of"),
+        (MAKE, {"arm": "gan", "amount": 1}, "'gan' is no generator"),
         (MAKE, {"arm": "smote", "amount": 0}, "0"),
     ],
 )

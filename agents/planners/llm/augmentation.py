@@ -7,7 +7,6 @@ from agents.planners.base import Evidence
 from agents.planners.llm.proposals import AugmentationSaid
 from agents.planners.rules import augmentation as rules
 from agents.planners.rules.plans import param, summarised
-from agents.state import Feedback
 from agents.wall.names import Names
 from pipelines.errors import InputError
 
@@ -17,10 +16,8 @@ EXPLORE, MAKE = "explore_arms", "augment_rows"
 
 def default(plan: Plan, evidence: Evidence, names: Names) -> dict[str, Any]:
     """What the rules would do: nothing, a study of several generators, or rows by one."""
-    arms = param(plan, EXPLORE, "arms") or []
-    made = param(plan, MAKE, "arm")
     return {
-        "generators": [made] if made else arms,
+        "generators": _generators(plan),
         "rows_per_real_row": param(plan, MAKE, "amount") or 0,
         "label_more": [],
     }
@@ -44,12 +41,24 @@ def amended(plan: Plan, said: AugmentationSaid, evidence: Evidence, names: Names
     return summarised(changed, f"{first}{said.judgement}{advice}")
 
 
+def _generators(plan: Plan) -> list[str]:
+    made = param(plan, MAKE, "arm")
+    return [made] if made else param(plan, EXPLORE, "arms") or []
+
+
 def _with_generators(plan: Plan, said: AugmentationSaid, evidence: Evidence) -> Plan:
     if not said.generators:
         return plan.model_copy(update={"steps": []})
-    if sorted(said.generators) == sorted(default(plan, evidence, Names({}))["generators"]):
+    amount = said.rows_per_real_row
+    if sorted(said.generators) == sorted(_generators(plan)) and amount in (
+        0, param(plan, MAKE, "amount")
+    ):  # fmt: skip
         return plan
-    note = f"the model: {' '.join(said.generators)}"
-    asked = Feedback(source="person", note=note)
-    found: Plan = rules.revise(evidence, plan, asked)
-    return found
+    why = "the model's choice"
+    if EXPLORE in evidence.numbers:
+        return rules.make(evidence, said.generators[0], why, amount or None)
+    settings = rules.with_arms(evidence, said.generators)
+    if amount:
+        amounts = sorted({*settings.amounts, amount})
+        settings = settings.model_copy(update={"amounts": amounts})
+    return rules.study(evidence, settings, why)

@@ -1,17 +1,20 @@
 """A language model as an author of synthetic rows: what it reads passes the wall, rows are data."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from agents.planners.llm.proposals import Said
 from agents.spec import Sees
 from agents.wall.names import Names
-from pipelines.augment.written import Cell, ColumnAsked, RowsAsked
+from pipelines.augment.asking import Cell, ColumnAsked, RowsAsked
 from pipelines.errors import InputError
 from pipelines.store.files import canonical_json, hash_text
 from prompts import load_prompt
+
+if TYPE_CHECKING:
+    from agents.planners.llm.planner import Model
 
 MOST_ROWS = 200
 
@@ -22,12 +25,6 @@ class RowsSaid(Said):
     rows: list[list[float | str | None]] = Field(max_length=MOST_ROWS)
 
 
-class Asker(Protocol):
-    """Whoever answers: a model at a server, or the record of one."""
-
-    def ask(self, schema: Any, messages: Any, place: str, check: Any) -> Any: ...
-
-
 class ModelAuthor:
     """Writes rows by a language model, as far as the person lets it see.
 
@@ -36,7 +33,7 @@ class ModelAuthor:
     texts. What it was asked before is answered from the run's record.
     """
 
-    def __init__(self, model: Asker, sees: Sees) -> None:
+    def __init__(self, model: "Model", sees: Sees) -> None:
         self._model = model
         self._sees = sees
 
@@ -72,7 +69,8 @@ class ModelAuthor:
             drafts=[_told(row, safe) for row in asked.drafts],
             count=str(asked.count),
         )
-        place = f"augmentation/rows/{hash_text(canonical_json(messages))[:16]}"
+        asked_before = canonical_json([messages, asked.round, asked.batch])
+        place = f"augmentation/rows/{hash_text(asked_before)[:16]}"
         said = self._model.ask(RowsSaid, messages, place, lambda said: None)
         return [[_read(cell, real) for cell in row] for row in said.rows]
 

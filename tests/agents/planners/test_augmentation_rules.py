@@ -19,11 +19,11 @@ from tools.calls import check_params
 from tools.registry import find_tool
 
 USE = {
-    "name": "cnn", "verdict": "use", "arm": "smote, screened", "amount": 4.0,
+    "name": "cnn", "kind": "use", "arm": "smote", "amount": 4.0, "screened": True,
     "gain": 0.03, "ci": [0.01, 0.05], "words": "Use smote.",
 }  # fmt: skip
 NONE = {
-    "name": "random_forest", "verdict": "none", "arm": None, "amount": None,
+    "name": "random_forest", "kind": "none", "arm": None, "amount": None, "screened": False,
     "gain": 0.0, "ci": [-0.01, 0.005], "words": "No benefit.",
 }  # fmt: skip
 

@@ -127,10 +127,10 @@ def walked(
 
 
 USE = {
-    "verdict": "use", "arm": "duplicates", "amount": 2.0, "gain": 0.02, "ci": [0.01, 0.03],
-    "words": "Use duplicates.", "alone": 0.7, "rate": 0.1, "draws_needed": None,
+    "kind": "use", "arm": "duplicates", "amount": 2.0, "screened": False, "gain": 0.02,
+    "ci": [0.01, 0.03], "words": "Use duplicates.", "alone": 0.7, "draws_needed": None,
 }  # fmt: skip
-NONE = {**USE, "verdict": "none", "arm": None, "amount": None, "words": "No benefit."}
+NONE = {**USE, "kind": "none", "arm": None, "amount": None, "words": "No benefit."}
 
 
 def test_what_helps_is_proposed_made_and_learned_from(
@@ -146,6 +146,8 @@ def test_what_helps_is_proposed_made_and_learned_from(
     assert (
         reviews["augmentation/2"].findings[0].startswith(f"{2 * train:,} rows made by duplicates")
     )
+    assert reviews["augmentation/2"].findings[1] == numbers["augment_rows"]["gate"]
+    assert "are copies" in numbers["augment_rows"]["gate"]
     assert numbers["train_baselines"]["validation_rows"] > 0
     assert RunFolder(run.path).read()["status"] == "done"
 

@@ -8,6 +8,7 @@ from pipelines.augment.exchange import Curve, exchange_rate, fit_curve
 TRUE = Curve(top=0.95, fall=0.6, slope=0.5)
 ADDED = np.array([20.0, 40.0, 80.0, 160.0])
 FIRST, DRAWS = 20, 20
+SIZES = np.concatenate([[FIRST], FIRST + ADDED])
 
 
 def draws_of(rows: np.ndarray, seed: int) -> np.ndarray:
@@ -22,32 +23,40 @@ def scores(rate: float, seed: int = 2) -> np.ndarray:
 
 
 def real(seed: int = 1) -> np.ndarray:
-    return draws_of(np.concatenate([[FIRST], FIRST + ADDED]), seed)
+    return draws_of(SIZES, seed)
 
 
 @pytest.mark.parametrize("rate", [1.0, 0.5, 0.1, 2.0])
 def test_the_rate_is_found(rate: float) -> None:
-    found = exchange_rate(real(), scores(rate), FIRST, ADDED, seed=0)
+    found = exchange_rate(SIZES, real(), ADDED, scores(rate), seed=0)
     assert found is not None
     assert found.rate == pytest.approx(rate, rel=0.25)
     assert found.ci[0] < rate < found.ci[1]
 
 
+def test_fewer_real_rows_than_made_ones_bend_nothing() -> None:
+    """Where only forty more could be drawn, the curve is read on beyond them."""
+    few = real()[:, :3]
+    found = exchange_rate(SIZES[:3], few, ADDED, scores(0.25), seed=0)
+    assert found is not None
+    assert found.rate == pytest.approx(0.25, rel=0.3)
+
+
 def test_rows_that_do_nothing_are_worth_nothing() -> None:
-    found = exchange_rate(real(), scores(0.0), FIRST, ADDED, seed=0)
+    found = exchange_rate(SIZES, real(), ADDED, scores(0.0), seed=0)
     assert found is not None
     assert found.rate == pytest.approx(0, abs=0.05)
 
 
 def test_rows_that_do_harm_are_worth_less() -> None:
-    found = exchange_rate(real(), scores(0.0) - 0.05, FIRST, ADDED, seed=0)
+    found = exchange_rate(SIZES, real(), ADDED, scores(0.0) - 0.05, seed=0)
     assert found is not None
     assert found.ci[1] < 0
 
 
 def test_a_flat_curve_has_no_rate() -> None:
     flat = np.random.default_rng(0).normal(0.9, 0.02, size=(20, 5))
-    assert exchange_rate(flat, flat[:, 1:], FIRST, ADDED, seed=0) is None
+    assert exchange_rate(SIZES, flat, ADDED, flat[:, 1:], seed=0) is None
 
 
 def test_the_curve_goes_through_its_points() -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from pipelines.augment.paired import FEWEST_DRAWS, draws_needed, paired_differences
+from pipelines.augment.paired import draws_needed, paired_differences
+from pipelines.augment.settings import FEWEST_DRAWS
 
 
 def test_one_cell_has_nearly_students_interval() -> None:

@@ -1,12 +1,15 @@
 """Rows of an author: what it is asked, what is refused, and what is kept when it stops."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.augment.written import BATCH, PATIENCE, SHOTS, Cell, Desk, RowsAsked, Written
+from pipelines.augment.asking import Cell, RowsAsked
+from pipelines.augment.names import BATCH
+from pipelines.augment.written import PATIENCE, SHOTS, Desk
 from pipelines.errors import InputError, NetloopError
 from pipelines.progress import silent
 
@@ -40,27 +43,26 @@ def fresh(asked: RowsAsked) -> list[list[Cell]]:
 
 
 def wrote(
-    rows: pa.Table, answer: Answer, counts: dict[str, int], **options: object
-) -> tuple[Written, Scripted]:
+    rows: pa.Table, answer: Answer, counts: dict[str, int], **options: Any
+) -> tuple[pa.Table, Desk, Scripted]:
     author = Scripted(answer)
-    desk = Desk(author, rows, masks=("addresses",), seed=0, **options)  # type: ignore[arg-type]
-    return desk.written(counts, silent), author
+    desk = Desk(author, rows, masks=("addresses",), seed=0, progress=silent, **options)
+    return desk.write(counts), desk, author
 
 
 def test_a_whole_order_in_batches(make_related) -> None:
     rows = make_related(30, seed=0)
-    written, author = wrote(rows, fresh, {"a": 45, "b": 5})
+    made, desk, author = wrote(rows, fresh, {"a": 45, "b": 5})
     assert [asked.count for asked in author.asked] == [BATCH, BATCH, 5, 5]
-    assert written.requests == 4
-    assert written.rows.schema.equals(rows.schema)
-    assert sorted(written.rows["label"].to_pylist()) == ["a"] * 45 + ["b"] * 5
-    assert not written.refused
-    assert written.rows["address"].null_count == 50
+    assert made.schema.equals(rows.schema)
+    assert sorted(made["label"].to_pylist()) == ["a"] * 45 + ["b"] * 5
+    assert desk.notes() == []
+    assert made["address"].null_count == 50
 
 
 def test_what_an_author_is_told(make_related) -> None:
     rows = make_related(30, seed=0)
-    _, author = wrote(rows, fresh, {"a": 30})
+    _, _, author = wrote(rows, fresh, {"a": 30})
     first, second = author.asked
     assert [column.name for column in first.columns] == ["size", "time", "rate", "proto"]
     assert first.columns[0].whole
@@ -92,9 +94,9 @@ def test_a_cell_that_cannot_be(make_related, cell: Cell, place: int, fault: str)
             rows[0][place] = cell
         return rows
 
-    written, _ = wrote(make_related(30, seed=0), answer, {"a": 5})
-    assert written.refused == {fault: 1}
-    assert written.rows.num_rows == 5, "others were asked for in its place"
+    made, desk, _ = wrote(make_related(30, seed=0), answer, {"a": 5})
+    assert desk.refused == {fault: 1}
+    assert made.num_rows == 5, "others were asked for in its place"
 
 
 def test_rows_of_another_width_and_copies(make_related) -> None:
@@ -102,15 +104,18 @@ def test_rows_of_another_width_and_copies(make_related) -> None:
         one = fresh(asked)[0]
         return [one[:-1], [*one, 1.0], asked.examples[0], one, one]
 
-    written, author = wrote(make_related(30, seed=0), answer, {"a": 3})
-    assert written.refused["too few cells"] == written.refused["too many cells"] == 3
-    assert written.refused["a copy"] == 6, "of an example, and of its own row"
-    assert written.rows.num_rows == len(author.asked) == 3
+    made, desk, author = wrote(make_related(30, seed=0), answer, {"a": 3})
+    assert desk.refused["too few cells"] == desk.refused["too many cells"] == 3
+    assert desk.refused["a copy"] == 5, "of an example, and of its own row, until there were three"
+    assert made.num_rows == len(author.asked) == 3
+    assert desk.notes() == [
+        "11 rows cannot be used: a copy 5, too few cells 3, too many cells 3.",
+    ]
 
 
 def test_an_author_of_nothing_is_not_asked_for_ever(make_related) -> None:
-    written, author = wrote(make_related(30, seed=0), lambda asked: [], {"a": 40})
-    assert written.rows.num_rows == 0
+    made, _, author = wrote(make_related(30, seed=0), lambda asked: [], {"a": 40})
+    assert made.num_rows == 0
     assert len(author.asked) == 2 + PATIENCE
 
 
@@ -124,9 +129,9 @@ def test_what_was_made_is_kept_when_the_budget_ends(make_related) -> None:
         return fresh(asked)
 
     rows = make_related(30, seed=0)
-    written, _ = wrote(rows, answer, {"a": 60, "b": 60}, give_up=(Spent,))
-    assert written.rows["label"].to_pylist() == ["a"] * BATCH
-    assert written.ended == "The budget of 1 request is used up."
+    made, desk, _ = wrote(rows, answer, {"a": 60, "b": 60}, give_up=(Spent,))
+    assert made["label"].to_pylist() == ["a"] * BATCH
+    assert desk.ended == "The budget of 1 request is used up."
     with pytest.raises(Spent):
         wrote(rows, answer, {"a": 60})
 
@@ -134,16 +139,16 @@ def test_what_was_made_is_kept_when_the_budget_ends(make_related) -> None:
 def test_a_later_round_shows_drafts_and_real_rows(make_related) -> None:
     rows = make_related(30, seed=0)
     author = Scripted(fresh)
-    desk = Desk(author, rows, masks=("addresses",), seed=0)
-    first = desk.written({"a": 25, "b": 4}, silent)
+    desk = Desk(author, rows, masks=("addresses",), seed=0, progress=silent)
+    first = desk.write({"a": 25, "b": 4})
     author.asked.clear()
-    second = desk.rewritten(first.rows, 1, silent)
+    second = desk.write({"a": 25, "b": 4}, drafts=first, number=1)
     assert [(len(a.drafts), a.count, a.round) for a in author.asked] == [
         (20, 20, 1), (5, 5, 1), (4, 4, 1),
     ]  # fmt: skip
     assert all(len(asked.examples) == SHOTS for asked in author.asked)
-    assert sorted(second.rows["label"].to_pylist()) == ["a"] * 25 + ["b"] * 4
-    sizes = {row["size"] for row in first.rows.to_pylist()}
+    assert sorted(second["label"].to_pylist()) == ["a"] * 25 + ["b"] * 4
+    sizes = {row["size"] for row in first.to_pylist()}
     assert {draft[0] for asked in author.asked for draft in asked.drafts} <= sizes
 
 
@@ -155,10 +160,12 @@ def test_texts_and_unasked_columns_are_real_ones(make_records) -> None:
         assert [column.name for column in asked.columns] == ["x", "kind"], "60 texts are too many"
         return [[20.4, "q"], [40.6, "p"]]
 
-    written, _ = wrote(rows, answer, {"a": 2})
-    made = written.rows.to_pylist()
-    assert [(row["x"], row["kind"]) for row in made] == [(20.0, "q"), (41.0, "p")]
-    assert [row["url"] for row in made] == ["GET /20", "GET /40"], "of the nearest row of its class"
+    made, _, _ = wrote(rows, answer, {"a": 2})
+    found = made.to_pylist()
+    assert [(row["x"], row["kind"]) for row in found] == [(20.0, "q"), (41.0, "p")]
+    assert [row["url"] for row in found] == ["GET /20", "GET /40"], (
+        "of the nearest row of its class"
+    )
 
 
 def test_a_class_without_real_rows(make_related) -> None:
