@@ -4,6 +4,7 @@ with openai_double(PlannerDouble(design={"network": "small"})) as server: ...
 """
 
 import json
+from random import Random
 from typing import Any
 
 MASKS_WHY = "They name hosts and moments."
@@ -31,7 +32,11 @@ def kind_of(request: dict[str, Any]) -> str:
     system = str(request["messages"][0]["content"])
     if "Stage: " in system:
         return system.split("Stage: ")[1].split(".")[0]
-    kinds = {"A stage has been run": "reading", "asks about a plan": "answer"}
+    kinds = {
+        "A stage has been run": "reading",
+        "asks about a plan": "answer",
+        "Write more rows of one class": "rows",
+    }
     return next((kind for words, kind in kinds.items() if words in system), "intent")
 
 
@@ -50,9 +55,26 @@ def _default(kind: str, request: dict[str, Any]) -> dict[str, Any]:
             "retrain": "no",
             "retrain_why": "Nothing is known of later data.",
         }
+    if kind == "rows":
+        return {"rows": _rows(request)}
     if kind == "intent":
         return {"kind": "unclear", "words": ""}
     return FILLED[kind](told(request, "The default: "))
+
+
+def _rows(request: dict[str, Any]) -> list[list[Any]]:
+    """Rows within the ranges that were told, other ones for every request."""
+    random = Random(json.dumps(request["messages"]))
+    columns, count = told(request, "Columns: "), told(request, "Count: ")
+    return [
+        [
+            random.choice(column["values"])
+            if "values" in column
+            else random.uniform(column["low"], column["high"])
+            for column in columns
+        ]
+        for _ in range(count)
+    ]
 
 
 def _requirements(default: dict[str, Any]) -> dict[str, Any]:

@@ -467,3 +467,51 @@ def test_a_class_that_is_not_there_ends_no_revision(walk: Any) -> None:
         no = iter([Decision(action="reject", plan=plan.digest(), note="ask me less")])
         life_cycle.advance(lambda plan: next(no, None))
         assert pending(life_cycle).version == 3
+
+
+# --- rows that the model writes ------------------------------------------------------------------
+
+STUDY = {"arms": ["llm"], "amounts": [1], "models": ["majority"], "per_class": 4, "draws": 6}
+
+
+def asked_for_rows(there: Any) -> list[Any]:
+    return [r for r in there.server.requests if kind_of(r.json) == "rows"]
+
+
+@pytest.mark.parametrize(("sees", "shown"), [("stats", 0), ("redacted", 4)])
+def test_the_model_writes_rows_for_the_study(walk: Any, sees: str, shown: int) -> None:
+    """Six draws of two classes, four rows of each: a request a class and draw."""
+    with walk(PlannerDouble()) as there:
+        with there.run(augmentation=STUDY, llm_sees=sees) as life_cycle:
+            life_cycle.advance(until("design"))
+            found = life_cycle.state()["numbers"]["explore_arms"]
+        requests = asked_for_rows(there)
+    assert found["draws"] == 6
+    assert len(requests) == 12
+    assert {len(told(request.json, "Examples: ")) for request in requests} == {shown}
+
+
+def test_rows_that_were_written_are_not_asked_for_again(walk: Any) -> None:
+    """The budget ends in the middle of the study; with more of it only the rest is asked."""
+    limits = {"augmentation": STUDY, "budget": {"llm_calls": 8}}
+    with walk(PlannerDouble()) as there:
+        with there.run(**limits) as life_cycle:
+            with pytest.raises(BudgetSpent):
+                life_cycle.advance(until("design"))
+            assert len(there.server.requests) == 8
+            before = len(asked_for_rows(there))
+            life_cycle.raise_budget("llm_calls", 40)
+            life_cycle.advance(until("design"))
+            assert "explore_arms" in life_cycle.state()["numbers"]
+        rows = asked_for_rows(there)
+    assert 0 < before < 12
+    assert len(rows) == 12
+    assert len({request.words for request in rows}) == 12
+
+
+def test_at_schema_the_study_says_why_it_cannot_be(walk: Any) -> None:
+    with walk(PlannerDouble()) as there:
+        with there.run(augmentation=STUDY, llm_sees="schema") as life_cycle:
+            with pytest.raises(InputError, match="may see no numbers"):
+                life_cycle.advance(until("design"))
+        assert asked_for_rows(there) == []
