@@ -10,16 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.datasets.fields import DEFAULT_MASKS, feature_columns
-from pipelines.datasets.group_names import group_names
-from pipelines.datasets.keys import Codes
+from pipelines.datasets.keys import Codes, numbers
 from pipelines.deploy.job import LAYOUTS, TEST, TRAIN, HubReport, Job, Layout, SiteReport
 from pipelines.deploy.layout import run_layouts
 from pipelines.deploy.link import Link
-from pipelines.deploy.sites import hold_out, shard_sites
+from pipelines.deploy.sites import hold_out
 from pipelines.deploy.study import (
     DeploymentStudy,
     LayoutResult,
-    LlmCost,
     SiteResult,
     latency_of,
     score_verdicts,
@@ -33,71 +31,47 @@ from pipelines.store.rows import write_rows
 MOST_SITES = 32  # each is a process
 MOST_BATCH = 4096
 DEFAULT_LINK = Link()
-FREE = LlmCost()
 
 
 def compare(
     rows: pa.Table,
     *,
-    sites: Mapping[str, Codes] | Sequence[Codes] | str,
+    sites: Mapping[str, Codes],
     test: float = 0.3,
     model: str = "random_forest",
     masks: Sequence[str] = DEFAULT_MASKS,
     seed: int = 0,
     link: Link = DEFAULT_LINK,
     batch: int = 32,
-    llm_cost_per_training: LlmCost = FREE,
-    layouts: Sequence[Layout] = LAYOUTS,
-    timeout_s: float = 1800.0,
-    port: int = 0,
     progress: Progress = silent,
 ) -> DeploymentStudy:
     """Try the layouts out with a process a site and a hub, over loopback with shaped links.
 
-    ``sites``: row numbers of each site, by name or not, or what ``shard_sites`` tells sites apart
-    by. ``test`` is the share of each class's flows that a site holds out; ``batch`` how many rows
-    are judged at once; ``timeout_s`` how long a process may say nothing, training included;
-    ``port`` the hub's on 127.0.0.1, 0 for any. Only the columns that ``masks`` let a model see, and
-    the labels of training rows, are ever sent.
+    ``sites``: the row numbers of each site by its name, as ``shard_sites`` gives them. ``test`` is
+    the share of each class's flows that a site holds out; ``batch`` how many rows are judged at
+    once. Only the columns that ``masks`` let a model see, and the labels of training rows, are ever
+    sent.
 
     Raises InputError for what cannot be compared, NetloopError that names the process if one dies.
     """
-    named = _named_sites(rows, sites)
     model_class(model)
-    _check(rows, named, test, batch, timeout_s)
-    held = hold_out(rows, list(named.values()), test, seed)
-    places = [_Site.of(name, numbers, held, rows) for name, numbers in named.items()]
-    trained = Counter(label for site in places for label in labels_of(rows.take(site.train)))
+    _check(rows, sites, test, batch)
+    held = hold_out(rows, list(sites.values()), test, seed)
+    places = [_Site.of(name, of_site, held, rows) for name, of_site in sites.items()]
+    to_train = np.concatenate([site.train for site in places])
+    trained = Counter(labels_of(rows.select(["label"]).take(to_train)))
     if len(trained) < 2 or not any(len(site.test) for site in places):
         raise InputError(
             "The sites together have too little to learn from and to test on.",
             "Give rows of two classes or more, with two flows or more of a class at some site.",
         )
-    job = Job(
-        layouts=list(layouts),
-        model=model,
-        masks=list(masks),
-        seed=seed,
-        link=link,
-        batch=batch,
-        timeout_s=timeout_s,
-        sites=list(named),
-    )
+    job = Job(model, list(masks), seed, link, batch, list(sites))
     seen = rows.select(["label", *feature_columns(rows.schema, masks)])
     with tempfile.TemporaryDirectory(prefix="netloop-sites-") as scratch:
-        folder = Path(scratch)
         for number, site in enumerate(places):
-            site.write(folder / str(number), seen)
-        reports = run_layouts(
-            job,
-            folder,
-            folder,
-            port=port,
-            watch=lambda done: progress("trying layouts", done, len(layouts), "layouts"),
-        )
-    progress("trying layouts", len(layouts), len(layouts), "layouts")
-    llm = llm_cost_per_training
-    results = [_result(layout, job, places, *reports[layout], trained, llm) for layout in layouts]
+            site.write(Path(scratch) / str(number), seen)
+        reports = run_layouts(job, Path(scratch), progress)
+    results = [_result(layout, job, places, *reports[layout], trained) for layout in LAYOUTS]
     classes = sorted({*trained, *(label for site in places for label in site.truth)})
     return DeploymentStudy(
         model=model, seed=seed, link=link, batch=batch, classes=classes, layouts=results
@@ -115,16 +89,16 @@ class _Site:
     flows: Codes
 
     @classmethod
-    def of(cls, name: str, numbers: Codes, held: np.ndarray, rows: pa.Table) -> "_Site":
-        test = numbers[held[numbers]]
-        flows = group_names(rows, "flow")[1][test]
-        return cls(name, numbers[~held[numbers]], test, labels_of(rows.take(test)), flows)
+    def of(cls, name: str, of_site: Codes, held: np.ndarray, rows: pa.Table) -> "_Site":
+        train, test = of_site[~held[of_site]], of_site[held[of_site]]
+        of_test = rows.select(["label", "flow"]).take(test)
+        return cls(name, train, test, labels_of(of_test), numbers(of_test, "flow"))
 
     def write(self, folder: Path, rows: pa.Table) -> None:
         """Write both parts where the site's process reads them."""
-        for part, numbers in ((TRAIN, self.train), (TEST, self.test)):
+        for part, of_part in ((TRAIN, self.train), (TEST, self.test)):
             (folder / part).mkdir(parents=True)
-            write_rows(folder / part, rows.take(numbers))
+            write_rows(folder / part, rows.take(of_part))
 
 
 def _result(
@@ -134,7 +108,6 @@ def _result(
     hub: HubReport,
     reports: Sequence[SiteReport],
     trained: Counter[str],
-    llm: LlmCost,
 ) -> LayoutResult:
     trainings = hub.trained + sum(report.trained for report in reports)
     verdicts = [
@@ -167,7 +140,6 @@ def _result(
         training_minutes=(max(report.seconds for report in reports) + hub.seconds) / 60,
         latency=latency_of([value for report in reports for value in report.latency_ms]),
         trainings=trainings,
-        llm=llm.times(trainings),
         bytes_train=sum(report.bytes_train for report in reports),
         bytes_judge=sum(report.bytes_judge for report in reports),
         bytes_hub=hub.bytes_sent,
@@ -180,32 +152,18 @@ def _missed(truth: Sequence[str], trained: Counter[str]) -> list[str]:
     return [first if label != first else second for label in truth]
 
 
-def _named_sites(
-    rows: pa.Table, sites: Mapping[str, Codes] | Sequence[Codes] | str
-) -> dict[str, Codes]:
-    if isinstance(sites, str):
-        return shard_sites(rows, sites)
-    if isinstance(sites, Mapping):
-        return dict(sites)
-    return {f"site {number + 1}": of_site for number, of_site in enumerate(sites)}
-
-
-def _check(
-    rows: pa.Table, sites: Mapping[str, Codes], test: float, batch: int, timeout_s: float
-) -> None:
+def _check(rows: pa.Table, sites: Mapping[str, Codes], test: float, batch: int) -> None:
     if not 2 <= len(sites) <= MOST_SITES:
         raise InputError(
             f"{len(sites)} sites cannot be compared.",
             f"Give 2 to {MOST_SITES}: every site is a process of this machine.",
         )
-    numbers = np.concatenate(list(sites.values()))
-    if len(np.unique(numbers)) < len(numbers):
+    given = np.concatenate(list(sites.values()))
+    if len(np.unique(given)) < len(given):
         raise InputError("A row is at two sites.", "Give every row to one site at most.")
-    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < rows.num_rows:
+    if len(given) and not 0 <= given.min() <= given.max() < rows.num_rows:
         raise InputError(f"A site has a row that is none of the {rows.num_rows:,}.")
     if not 0 < test < 1:
         raise InputError(f"The test share is {test}.", "Give a share above 0 and below 1.")
     if not 1 <= batch <= MOST_BATCH:
         raise InputError(f"A batch of {batch} rows cannot be.", f"Give 1 to {MOST_BATCH:,}.")
-    if not timeout_s > 0:
-        raise InputError(f"A time-out of {timeout_s} s cannot be.", "Give a positive number.")

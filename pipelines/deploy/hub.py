@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from pipelines.deploy.job import HubReport, Job, Layout
 from pipelines.deploy.payloads import rows_from_bytes, rows_to_bytes
-from pipelines.deploy.training import train
 from pipelines.deploy.wire import JSON, MODEL, ROWS, Channel
 from pipelines.errors import NetloopError
 from pipelines.models.base import Classifier, predict
+from pipelines.models.fitting import fit_rows
 
 LEARN, TAKE, JUDGE = "learn", "take", "judge"
 # What sites send of their learning.
@@ -32,7 +32,7 @@ def lead(layout: Layout, job: Job, channels: Sequence[Channel]) -> HubReport:
     if layout == "centralised":
         start = time.perf_counter()
         rows = [rows_from_bytes(content) for contents in sent for content in contents]
-        model = train(pa.concat_tables(rows), job)
+        model = fit_rows(job.model, pa.concat_tables(rows), job.masks, job.seed)
         seconds = time.perf_counter() - start
     elif layout == "hybrid":
         seconds = max(

@@ -1,34 +1,30 @@
-"""What processes are asked and what they report: JSON files in a folder that they share."""
+"""What processes are asked to try out, and what they report."""
 
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 from pipelines.deploy.link import Link
 
 Layout = Literal["centralised", "distributed", "hybrid"]
-LAYOUTS: tuple[Layout, ...] = ("centralised", "distributed", "hybrid")
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
 TRAIN, TEST = "train", "test"  # the folders of a site's rows
 
 
-class Job(BaseModel):
-    """What a hub and one process a site try out: ``layouts``, one after the other."""
+@dataclass(frozen=True)
+class Job:
+    """What a hub and one process a site try out. ``batch``: rows that are judged at once."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    layouts: list[Layout]
     model: str
     masks: list[str]
     seed: int
     link: Link
     batch: int
-    """Rows that are judged at once."""
-    timeout_s: float
     sites: list[str]
 
 
-class SiteReport(BaseModel):
+@dataclass(frozen=True)
+class SiteReport:
     """What a site did in one layout. ``verdicts``: a class a test row, None if it has no model."""
 
     trained: bool
@@ -42,7 +38,8 @@ class SiteReport(BaseModel):
     bytes_judge: int
 
 
-class HubReport(BaseModel):
+@dataclass(frozen=True)
+class HubReport:
     """What the hub did in one layout. ``seconds``: its training, or giving models back."""
 
     trained: bool

@@ -1,22 +1,22 @@
 """The study as a picture and as lines of text: one bar or line a layout."""
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
 from pipelines.deploy.study import DeploymentStudy, LayoutResult, pareto
-from pipelines.report.pictures import LIGHT, Theme, data_uri
+from pipelines.report.pictures import LIGHT, Draw, Theme, data_uri
 from pipelines.visible import visible
 
 TITLE = "Layouts of learning and judging"
 _LABEL = 24
 
 
-def picture(study: DeploymentStudy, theme: Theme = LIGHT) -> str:
+def picture(study: DeploymentStudy) -> str:
     """Macro-F1, bytes moved and latency of every layout as SVG; those that no other beats are
     drawn in colour. Its title and description say the same for readers who do not see it."""
-    content = base64.b64decode(data_uri(_draw(study), theme).partition(",")[2]).decode()
+    content = base64.b64decode(data_uri(_draw(study), LIGHT).partition(",")[2]).decode()
     description = escape(" ".join(_sentence(result) for result in study.layouts))
     head, tag, rest = content.partition("<svg ")
     attributes, end, body = rest.partition(">")
@@ -31,13 +31,13 @@ def table(study: DeploymentStudy) -> list[str]:
     best = pareto(study)
     layouts = [
         ["", "layout", "macro-F1", "accuracy", "train min", "latency ms (p95)", "from sites",
-         "from hub", "LLM"],
+         "from hub", "trainings"],
         *([
             "*" if result.layout in best else "", result.layout,
             _interval(result),
             f"{result.score.accuracy:.3f}", f"{result.training_minutes:.2f}", _latency(result),
             f"{_size(result.bytes_train)} + {_size(result.bytes_judge)}",
-            _size(result.bytes_hub), _llm(result),
+            _size(result.bytes_hub), str(result.trainings),
         ] for result in study.layouts),
     ]  # fmt: skip
     sites = [["macro-F1 at", *(result.layout for result in study.layouts), "rows (test)"]]
@@ -49,7 +49,7 @@ def table(study: DeploymentStudy) -> list[str]:
     return [*_aligned(layouts), "", *_aligned(sites)]
 
 
-def _draw(study: DeploymentStudy) -> Callable[[Theme], Any]:
+def _draw(study: DeploymentStudy) -> Draw:
     results = list(reversed(study.layouts))  # the first on top
     best = pareto(study)
     waits = [result.latency.median_ms if result.latency else 0.0 for result in results]
@@ -111,13 +111,6 @@ def _latency(result: LayoutResult) -> str:
     if result.latency is None:
         return "none"
     return f"{result.latency.median_ms:.1f} ({result.latency.p95_ms:.1f})"
-
-
-def _llm(result: LayoutResult) -> str:
-    cost = result.llm
-    if not cost.requests:
-        return "none"
-    return f"{cost.requests:,} requests, {cost.tokens:,} tokens, {cost.money:.2f}"
 
 
 def _size(count: int) -> str:

@@ -19,11 +19,11 @@ from pipelines.deploy.payloads import (
     rows_to_bytes,
     unpack_model,
 )
-from pipelines.deploy.training import train
 from pipelines.deploy.wire import MODEL, ROWS, Channel
 from pipelines.errors import NetloopError
 from pipelines.evaluate.metrics import macro_f1
 from pipelines.models.base import Classifier, labels_of
+from pipelines.models.fitting import fit_rows
 from pipelines.models.registry import load_model
 from pipelines.store.rows import read_rows
 
@@ -44,7 +44,7 @@ def take_part(layout: Layout, folder: Path, job: Job, channel: Channel) -> SiteR
         for piece in in_pieces(rows):
             channel.send(ROWS, rows_to_bytes(piece))
     elif len(set(labels_of(rows))) > 1:
-        own = train(rows, job)
+        own = fit_rows(job.model, rows, job.masks, job.seed)
         if layout == "hybrid":
             channel.send(MODEL, _packed(own))
     channel.send_json({"trained": own is not None})

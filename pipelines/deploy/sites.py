@@ -12,28 +12,25 @@ from pipelines.datasets.keys import Codes, text_codes
 from pipelines.errors import InputError
 
 CLASSES = "classes"
+# Of the Dirichlet distribution: the smaller, the more the classes of sites differ.
 CONCENTRATION = 0.5
 
 
 def shard_sites(
-    rows: pa.Table,
-    by: str,
-    count: int | None = None,
-    seed: int = 0,
-    concentration: float = CONCENTRATION,
+    rows: pa.Table, by: str, count: int | None = None, seed: int = 0
 ) -> dict[str, Codes]:
     """The rows of each site: name -> ascending row numbers.
 
     ``by`` a column or a split group (capture, host, day, site): a site for each value or, with
     ``count``, so many sites of about as many rows, no value cut. ``by="classes"`` makes ``count``
     sites that see different classes: of each class the sites get shares drawn from a Dirichlet
-    distribution with ``seed``, flows whole (T.-M. H. Hsu et al., arXiv 1909.06335); the smaller
-    the ``concentration``, the more they differ. A site may come out empty.
+    distribution with ``seed``, flows whole (T.-M. H. Hsu et al., arXiv 1909.06335). A site may
+    come out empty.
 
     Raises InputError for a column that is not there or has gaps, or a count that cannot be.
     """
     if by == CLASSES:
-        return _by_classes(rows, count, seed, concentration)
+        return _by_classes(rows, count, seed)
     if by in LADDER:
         names, of_row = group_names(rows, by)
     else:
@@ -92,14 +89,9 @@ def _packed(of_row: Codes, count: int) -> Codes:
     return site
 
 
-def _by_classes(
-    rows: pa.Table, count: int | None, seed: int, concentration: float
-) -> dict[str, Codes]:
-    if count is None or count < 1 or concentration <= 0:
-        raise InputError(
-            f"{count} sites cannot be drawn with the concentration {concentration}.",
-            "Say how many sites there are, and give a concentration above 0.",
-        )
+def _by_classes(rows: pa.Table, count: int | None, seed: int) -> dict[str, Codes]:
+    if count is None or count < 1:
+        raise InputError(f"{count} sites cannot be drawn.", "Say how many sites there are.")
     random = np.random.default_rng(seed)
     classes, label = text_codes(rows, "label")
     _, flow = group_names(rows, "flow")
@@ -107,7 +99,7 @@ def _by_classes(
     site_of_flow = np.zeros(len(class_of_flow), np.int64)
     for number in range(len(classes)):
         flows = random.permutation(np.flatnonzero(class_of_flow == number))
-        shares = random.dirichlet(np.full(count, concentration))
+        shares = random.dirichlet(np.full(count, CONCENTRATION))
         ends = np.rint(np.cumsum(shares)[:-1] * len(flows)).astype(np.int64)
         for site, part in enumerate(np.split(flows, ends)):
             site_of_flow[part] = site

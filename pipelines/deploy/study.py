@@ -1,7 +1,6 @@
 """What the layouts came to, which of them no other beats, and both as lines of text."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from pydantic import BaseModel
@@ -15,22 +14,6 @@ from pipelines.evaluate.intervals import (
     resampled_macro_f1,
 )
 from pipelines.evaluate.metrics import mean_f1, places
-
-
-class LlmCost(BaseModel):
-    """What a language model is asked for one training: synthetic rows, for example."""
-
-    requests: int = 0
-    tokens: int = 0
-    money: float = 0.0
-
-    def times(self, trainings: int) -> "LlmCost":
-        """The cost of several trainings that each pay on their own."""
-        return LlmCost(
-            requests=self.requests * trainings,
-            tokens=self.tokens * trainings,
-            money=self.money * trainings,
-        )
 
 
 class Score(BaseModel):
@@ -73,7 +56,6 @@ class LayoutResult(BaseModel):
     site's part and the hub's."""
     latency: Latency | None
     trainings: int
-    llm: LlmCost
     bytes_train: int
     """Bytes that left all sites, before and while they judged; ``bytes_hub`` left the hub."""
     bytes_judge: int
@@ -94,11 +76,6 @@ class DeploymentStudy(BaseModel):
     batch: int
     classes: list[str]
     layouts: list[LayoutResult]
-
-    def artifact(self) -> str:
-        """JSON without clock readings: the same rows, link and libraries give the same text."""
-        clocks: Any = {"latency": True, "training_minutes": True, "sites": {"__all__": {"latency"}}}
-        return self.model_dump_json(exclude={"layouts": {"__all__": clocks}})
 
 
 def score_verdicts(

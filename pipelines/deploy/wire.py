@@ -23,6 +23,8 @@ MOST_JSON_BYTES = 1 << 20
 PIECE_BYTES = 16 << 10
 TOKEN_BYTES = 32
 GREETING_SECONDS = 5.0
+# How long a peer may say nothing, training included: longer only if it hangs.
+SILENCE_SECONDS = 6 * 3600.0
 
 
 class Channel:
@@ -62,10 +64,6 @@ class Channel:
         kind, content = self.receive()
         if kind != JSON:
             raise NetloopError(f"{self.peer} sent something that was not asked for.")
-        return self.read_json(content)
-
-    def read_json(self, content: bytes) -> dict[str, Any]:
-        """The content of a small message. Raises NetloopError if it is no JSON object."""
         try:
             value = json.loads(content)
         except ValueError as error:
@@ -107,7 +105,7 @@ class Channel:
         if isinstance(error, TimeoutError):
             return LostPeer(
                 f"{self.peer} said nothing for {self.connection.gettimeout():g} s.",
-                "Allow more with timeout_s if it may train for that long.",
+                "If it was still training, choose a model that learns sooner, or fewer rows.",
             )
         return LostPeer(f"{self.peer} is gone: {error.strerror or error}.")
 

@@ -17,12 +17,12 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What ``compare`` is called with; one layout of the cheapest model is tried in its place."""
+    """What ``compare`` is called with; the cheapest model is tried in its place."""
     calls: list[dict[str, Any]] = []
 
     def cheap(rows: Any, **options: Any) -> DeploymentStudy:
         calls.append(options)
-        changed = {**options, "model": "majority", "layouts": ["distributed"]}
+        changed = {**options, "model": "majority"}
         return compare(rows, **changed)
 
     monkeypatch.setattr("pipelines.deploy.compare.compare", cheap)

@@ -13,7 +13,6 @@ from pipelines.deploy.study import (
     DeploymentStudy,
     Latency,
     LayoutResult,
-    LlmCost,
     Score,
     SiteResult,
 )
@@ -80,7 +79,7 @@ def make_result(layout: str, macro_f1: float, moved: int, latency: float | None)
     )  # fmt: skip
     return LayoutResult(
         layout=layout, sites=[site], score=score, training_minutes=1.5, latency=wait,
-        trainings=1, llm=LlmCost(), bytes_train=moved, bytes_judge=0, bytes_hub=0,
+        trainings=1, bytes_train=moved, bytes_judge=0, bytes_hub=0,
     )  # fmt: skip
 
 

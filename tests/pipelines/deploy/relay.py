@@ -1,59 +1,34 @@
-"""A relay between sites and hub that keeps every byte which passes, and reads frames from them."""
+"""A relay between a site and the hub that keeps every byte which passes, and reads its frames."""
 
 import json
 import socket
 import threading
 
 from pipelines.deploy.payloads import rows_from_bytes
-from pipelines.deploy.wire import HEAD, JSON, ROWS, TOKEN_BYTES
+from pipelines.deploy.wire import HEAD, JSON, ROWS
 
 
 class Relay:
-    """Listens in the hub's place. ``up`` and ``down`` hold each connection's bytes."""
+    """Listens in the hub's place for one connection: ``up`` leaves the site, ``down`` the hub."""
 
     def __init__(self, hub: tuple[str, int]) -> None:
-        self.up: list[bytearray] = []
-        self.down: list[bytearray] = []
-        self._hub = hub
+        self.up, self.down = bytearray(), bytearray()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = self._listener.getsockname()
-        self._threads: list[threading.Thread] = []
-        self._begin(self._accept)
+        self._thread = threading.Thread(target=self._carry, args=(hub,))
+        self._thread.start()
 
     def close(self) -> None:
-        """Wait until all connections have ended."""
-        self._listener.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join()
-        self._listener.close()
+        """Wait until the connection has ended."""
+        self._thread.join()
 
-    def of_site(self, number: int) -> list[tuple[bytes, bytes]]:
-        """What left a site and what came to it, a pair for every time that it connected."""
-        greeting = {"site": number}
-        pairs = [(bytes(up), bytes(down)) for up, down in zip(self.up, self.down, strict=True)]
-        return [pair for pair in pairs if messages_in(pair[0][TOKEN_BYTES:])[0] == greeting]
-
-    def _begin(self, target, *arguments) -> None:
-        thread = threading.Thread(target=target, args=arguments)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                site, _ = self._listener.accept()
-            except OSError:  # closed
-                return
-            self._begin(self._carry, site)
-
-    def _carry(self, site: socket.socket) -> None:
-        up, down = bytearray(), bytearray()
-        self.up.append(up)
-        self.down.append(down)
-        with site, socket.create_connection(self._hub) as hub:
-            back = threading.Thread(target=pump, args=(hub, site, down))
+    def _carry(self, hub: tuple[str, int]) -> None:
+        with self._listener:
+            site, _ = self._listener.accept()
+        with site, socket.create_connection(hub) as connection:
+            back = threading.Thread(target=pump, args=(connection, site, self.down))
             back.start()
-            pump(site, hub, up)
+            pump(site, connection, self.up)
             back.join()
 
 

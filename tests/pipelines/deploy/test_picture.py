@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from pipelines.deploy.picture import picture, table
-from pipelines.deploy.study import DeploymentStudy, LlmCost
+from pipelines.deploy.study import DeploymentStudy
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -59,9 +59,9 @@ def test_a_site_without_a_score_has_none(three) -> None:
     assert table(three)[-1].split()[2] == "none"
 
 
-def test_the_table_tells_what_the_language_model_costs(three) -> None:
-    three.layouts[0].llm = LlmCost(requests=3, tokens=12_000, money=0.5)
-    assert table(three)[1].endswith("3 requests, 12,000 tokens, 0.50")
+def test_the_table_counts_trainings(three) -> None:
+    three.layouts[1].trainings = 40
+    assert [line.split()[-1] for line in table(three)[:4]] == ["trainings", "1", "40", "1"]
 
 
 def test_names_of_sites_cannot_write_to_the_terminal(three) -> None:

@@ -16,10 +16,7 @@ from pipelines.deploy.wire import MODEL, ROWS, Channel
 from pipelines.errors import InputError, NetloopError
 from pipelines.store.rows import write_rows
 
-JOB = Job(
-    layouts=["hybrid"], model="majority", masks=[], seed=0, link=Link(0, 1000), batch=8,
-    timeout_s=1, sites=["a"],
-)  # fmt: skip
+JOB = Job(model="majority", masks=[], seed=0, link=Link(0, 1000), batch=8, sites=["a"])
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import pytest
 from pipelines.deploy.study import (
     DeploymentStudy,
     Latency,
-    LlmCost,
     latency_of,
     pareto,
     score_verdicts,
@@ -71,18 +70,6 @@ def test_one_flow_says_nothing_of_others() -> None:
 def test_latency_is_median_and_95th_percentile() -> None:
     assert latency_of(list(range(101))) == Latency(median_ms=50, p95_ms=95)
     assert latency_of([]) is None
-
-
-def test_every_training_pays_for_itself() -> None:
-    cost = LlmCost(requests=2, tokens=1000, money=0.25).times(3)
-    assert cost == LlmCost(requests=6, tokens=3000, money=0.75)
-
-
-def test_the_artefact_holds_no_clock_reading(study, result) -> None:
-    slow, fast = (study(result("hybrid", 0.5, 100, latency)) for latency in (1, 2))
-    fast.layouts[0].training_minutes = 99
-    assert slow.artifact() == fast.artifact()
-    assert study(result("hybrid", 0.5, 101, 1)).artifact() != slow.artifact()
 
 
 def test_the_study_survives_json(study, result) -> None:
