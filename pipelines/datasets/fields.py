@@ -4,6 +4,7 @@ A *mask* is a field group that models may not see. Masks act on groups, never on
 a new column is masked as soon as it is declared in the right group.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
@@ -47,14 +48,17 @@ COLUMN = "column"
 
 
 def field(
-    name: str, kind: pa.DataType, group: str, *, text: bool = False, words: bool = False
+    name: str, kind: pa.DataType, group: str, *more: str, text: bool = False, words: bool = False
 ) -> pa.Field:
     """A column named ``name`` that belongs to ``group``.
 
+    A column that was computed from others belongs to ``more`` groups too: those of all its inputs.
     Strings are categories, unless marked as ``text`` (any part of one may mean something, as in a
     request) or as ``words`` (lists with blanks between their parts).
     """
     metadata = {b"group": group.encode()}
+    if more:
+        metadata[b"groups"] = json.dumps([group, *more]).encode()
     if text or words:
         metadata[b"kind"] = b"words" if words else b"text"
     return pa.field(name, kind, metadata=metadata)
@@ -67,16 +71,26 @@ def text_kind(column: pa.Field) -> str | None:
 
 
 def group_of(column: pa.Field) -> str:
-    """The field group of a column; ``column`` where none was declared."""
+    """The first field group of a column; ``column`` where none was declared."""
+    return groups_of(column)[0]
+
+
+def groups_of(column: pa.Field) -> tuple[str, ...]:
+    """All field groups of a column: several if it was computed from others."""
     metadata = column.metadata or {}
-    group: bytes = metadata.get(b"group", COLUMN.encode())
-    return group.decode()
+    if b"groups" in metadata:
+        return tuple(json.loads(metadata[b"groups"]))
+    group = metadata.get(b"group")
+    return (COLUMN if group is None else group.decode(),)
 
 
 def feature_columns(schema: pa.Schema, masks: Iterable[str] = DEFAULT_MASKS) -> list[str]:
-    """Names of the columns that a model may see under ``masks``, in schema order."""
+    """Names of the columns that a model may see under ``masks``, in schema order.
+
+    A column of several groups is hidden by a mask of any of them.
+    """
     hidden = {LABEL, SPLIT, *masks}
-    return [column.name for column in schema if group_of(column) not in hidden]
+    return [column.name for column in schema if hidden.isdisjoint(groups_of(column))]
 
 
 def is_captured(schema: pa.Schema) -> bool:

@@ -4,10 +4,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import pyarrow as pa
+
 from pipelines.features.tokens import NAME
 
 # Constants are numbers in the text itself, texts are texts there; only columns are lists or bytes.
 Kind = Literal["number", "flag", "category", "list", "bytes", "constant", "text"]
+
+
+def kind_of(kind: pa.DataType) -> Kind | None:
+    """How features read a column of this type; None if they do not."""
+    types = pa.types
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    if types.is_boolean(kind):
+        return "flag"
+    if types.is_string(kind) or types.is_large_string(kind):
+        return "category"
+    if types.is_fixed_size_binary(kind):
+        return "bytes"
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return "list" if kind_of(kind.value_type) in ("number", "flag") else None
+    plain = (types.is_integer, types.is_floating, types.is_decimal, types.is_temporal)
+    return "number" if any(check(kind) for check in plain) else None
 
 
 @dataclass(frozen=True)
@@ -30,7 +49,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the rows, with its field group; a feature has those of all its parts."""
+    """A column of the rows, with its field groups: a derived one has those of all its inputs."""
 
     name: str
     kind: Kind

@@ -6,18 +6,17 @@
 Columns are bare names, or names between backticks; texts stand between quotation marks.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from difflib import get_close_matches
 from math import isfinite
 from typing import NoReturn
 
 import pyarrow as pa
 
-from pipelines.datasets.fields import DEFAULT_MASKS, LABEL, SPLIT, feature_columns, group_of
-from pipelines.features.columns import input_groups
+from pipelines.datasets.fields import DEFAULT_MASKS, LABEL, SPLIT, feature_columns, groups_of
 from pipelines.features.expression import Expression
 from pipelines.features.functions import FUNCTIONS, Form, form_of
-from pipelines.features.nodes import Call, Column, Constant, Kind, Node, Window, columns_of
+from pipelines.features.nodes import Call, Column, Constant, Node, Window, columns_of, kind_of
 from pipelines.features.tokens import Token, mistake, tokens
 from pipelines.features.windows import MOST_LAST, time_column
 
@@ -25,14 +24,14 @@ MOST_DEPTH = 6
 MOST_NODES = 30
 
 
-def parse(text: str, schema: pa.Schema, masks: Iterable[str] = DEFAULT_MASKS) -> Expression:
+def parse(text: str, schema: pa.Schema, masks: Sequence[str] = DEFAULT_MASKS) -> Expression:
     """Read a feature of rows of ``schema``, of which ``masks`` hides groups.
 
     Raises InputError for anything that is no feature; it names what is wrong and points at it.
     """
-    parser = _Parser(text, schema, tuple(masks))
+    parser = _Parser(text, schema, masks)
     tree = parser.feature(depth=0)
-    parser.take("end", "")
+    parser.take("end")
     whole = Token("sign", text, 0, len(text))
     if tree.kind not in ("number", "flag"):
         parser.refuse(whole, f"A feature is a number or a flag, this is a {tree.kind}", "")
@@ -41,27 +40,10 @@ def parse(text: str, schema: pa.Schema, masks: Iterable[str] = DEFAULT_MASKS) ->
     return Expression(tree)
 
 
-def kind_of(kind: pa.DataType) -> Kind | None:
-    """How features read a column of this type; None if they do not."""
-    types = pa.types
-    if types.is_dictionary(kind):
-        kind = kind.value_type
-    if types.is_boolean(kind):
-        return "flag"
-    if types.is_string(kind) or types.is_large_string(kind):
-        return "category"
-    if types.is_fixed_size_binary(kind):
-        return "bytes"
-    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
-        return "list" if kind_of(kind.value_type) in ("number", "flag") else None
-    plain = (types.is_integer, types.is_floating, types.is_decimal, types.is_temporal)
-    return "number" if any(check(kind) for check in plain) else None
-
-
 class _Parser:
     """Reads the tokens of one text from left to right."""
 
-    def __init__(self, text: str, schema: pa.Schema, masks: tuple[str, ...]) -> None:
+    def __init__(self, text: str, schema: pa.Schema, masks: Sequence[str]) -> None:
         self.text, self.schema, self.masks = text, schema, masks
         self.tokens = tokens(text)
         self.nodes = 0
@@ -119,7 +101,7 @@ class _Parser:
         kind = kind_of(field.type)
         if kind is None:
             self.refuse(token, f"Features do not read columns of type {field.type}", "")
-        return token, Column(name, kind, tuple(input_groups(field)) or (group_of(field),))
+        return token, Column(name, kind, groups_of(field))
 
     def value_column(self) -> Column:
         """A column that models may see."""

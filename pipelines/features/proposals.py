@@ -1,6 +1,6 @@
 """What a language model, or a person, may answer when asked for features."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -48,14 +48,13 @@ class ReadProposals:
 
 
 def read_proposals(
-    proposals: FeatureProposals, schema: pa.Schema, masks: Iterable[str] = DEFAULT_MASKS
+    proposals: FeatureProposals, schema: pa.Schema, masks: Sequence[str] = DEFAULT_MASKS
 ) -> ReadProposals:
     """Parse every proposal. A bad one, or one that comes again, is refused and raises nothing."""
     read = ReadProposals()
-    hidden = tuple(masks)
     for proposal in proposals.features:
         try:
-            expression = parse(proposal.expression, schema, hidden)
+            expression = parse(proposal.expression, schema, masks)
         except InputError as error:
             read.refusals.append(Refusal(proposal.expression, str(error)))
             continue

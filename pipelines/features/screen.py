@@ -11,8 +11,7 @@ import pyarrow as pa
 from pipelines.datasets.fields import feature_columns
 from pipelines.errors import InputError
 from pipelines.features.expression import Expression
-from pipelines.features.nodes import Column
-from pipelines.features.parse import kind_of
+from pipelines.features.nodes import Column, kind_of
 
 
 class Fault(NamedTuple):

@@ -21,8 +21,7 @@ from pipelines.evaluate.metrics import mean_f1, places
 from pipelines.features.columns import with_features
 from pipelines.features.expression import Expression
 from pipelines.models.base import labels_of, predict
-from pipelines.models.registry import new_model
-from pipelines.progress import silent
+from pipelines.models.fitting import fit_rows
 
 # So many replicates lie beyond each end of an interval: further out its ends are a matter of luck.
 IN_TAIL = 10
@@ -63,15 +62,7 @@ class Trial:
         truth = places(labels_of(validation), self.classes)
         fits = []
         for repeat in range(self.repeats):
-            model = new_model(self.model)
-            model.fit(
-                train,
-                labels_of(train),
-                masks=self.masks,
-                seed=self.seed + repeat,
-                validation=None,
-                progress=silent,
-            )
+            model = fit_rows(self.model, train, self.masks, self.seed + repeat)
             guesses = places(predict(model, validation), self.classes)
             fits.append(group_confusions(self.group, truth, guesses, len(self.classes)))
         return fits
@@ -81,22 +72,22 @@ class Trial:
         shape = (len(self.classes), len(self.classes))
         return float(np.mean([mean_f1(counts.sum(axis=0).reshape(shape)) for counts in fits]))
 
-    def gains(self, without: Fits, sides: Sequence[Fits], level: float) -> list[Gain]:
-        """What each of ``sides`` gains over ``without``.
+    def gains(self, without: Fits, candidates: Sequence[Fits], level: float) -> list[Gain]:
+        """What each of ``candidates`` gains over ``without``.
 
         A replicate draws groups anew, and as many of the repeated fits as there are; both are the
         same for all. Without two groups of any class nothing is known: the interval is [-1, 1].
         """
         replicates = max(REPLICATES, math.ceil(2 * IN_TAIL / (1 - level)))
-        counts = [fit for side in (without, *sides) for fit in side]
+        counts = [fit for fits in (without, *candidates) for fit in fits]
         scores = resampled_macro_f1(counts, len(self.classes), self.seed, replicates)
-        scores = scores.reshape(1 + len(sides), self.repeats, -1)
+        scores = scores.reshape(1 + len(candidates), self.repeats, -1)
         drawn = np.random.default_rng(self.seed).integers(self.repeats, size=scores.shape[1:])
         means = np.take_along_axis(scores, drawn[None], axis=1).mean(axis=1)
         return [
             Gain(
-                self.score(side) - self.score(without),
+                self.score(fits) - self.score(without),
                 percentile_interval(mean - means[0], bounds=(-1.0, 1.0), level=level),
             )
-            for side, mean in zip(sides, means[1:], strict=True)
+            for fits, mean in zip(candidates, means[1:], strict=True)
         ]

@@ -48,14 +48,16 @@ def ordered(rows: pa.Table, window: Window) -> Ordered:
     if time is None or rows[time].null_count:
         raise InputError("A window needs the time of every row.", "Leave window features out.")
     by = column_array(rows, window.by.name)
-    group = column_codes(pa.chunked_array([by]))
+    floating = pa.types.is_floating(by.type)
+    group = _value_codes(by.to_numpy(zero_copy_only=False) if floating else by) + 1
+    known = group > 0
     if "capture" in rows.column_names:
         group = combine(column_codes(rows["capture"]), group)
     order = np.lexsort((numbers(rows, time), group))
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))
     place = np.arange(len(order))
     first = np.repeat(starts, np.diff(starts, append=len(order)))
-    return Ordered(order, place - first, is_there(by), window.last)
+    return Ordered(order, place - first, known, window.last)
 
 
 def window_mean(values: Values, rows: Ordered) -> Values:
@@ -97,8 +99,9 @@ def window_distinct(values: Values | pa.Array, rows: Ordered) -> Values:
 
 def _value_codes(values: Values | pa.Array) -> Codes:
     """Equal values, equal codes; -1 for unknown ones."""
-    array = pa.array(values, from_pandas=True) if isinstance(values, np.ndarray) else values
-    return np.where(is_there(array), column_codes(pa.chunked_array([array])), -1)
+    if isinstance(values, np.ndarray):
+        values = pa.array(values + 0.0, from_pandas=True)  # minus zero is zero
+    return np.where(is_there(values), column_codes(pa.chunked_array([values])), -1)
 
 
 def _sums(values: Values, rows: Ordered) -> Values:

@@ -8,6 +8,7 @@ from pipelines.datasets.fields import (
     feature_columns,
     field,
     group_of,
+    groups_of,
     is_captured,
 )
 from pipelines.errors import InputError
@@ -37,6 +38,27 @@ def test_features_are_what_is_neither_bookkeeping_nor_masked() -> None:
     assert feature_columns(schema) == ["bytes", "mystery"]
     assert feature_columns(schema, ["sizes"]) == ["src_ip", "mystery"]
     assert feature_columns(schema, []) == ["src_ip", "bytes", "mystery"]
+
+
+@pytest.mark.parametrize("mask", [None, "sizes", "ports", "counts", "unheard of"])
+def test_a_mask_of_any_group_hides_a_column_of_several(mask: str | None) -> None:
+    several = field("both", pa.float64(), "ports", "sizes", "unheard of")
+    schema = pa.schema([several, field("left", pa.float64(), "flags")])
+    again = pa.ipc.read_schema(schema.serialize())
+    assert groups_of(again.field("both")) == ("ports", "sizes", "unheard of")
+    hidden = mask in ("ports", "sizes", "unheard of")
+    masks = [] if mask is None else [mask]
+    assert feature_columns(again, masks) == (["left"] if hidden else ["both", "left"])
+
+
+@pytest.mark.parametrize("bookkeeping", ["label", "split"])
+def test_what_was_made_of_bookkeeping_is_never_a_feature(bookkeeping: str) -> None:
+    schema = pa.schema([field("told", pa.float64(), "sizes", bookkeeping)])
+    assert feature_columns(schema, []) == []
+
+
+def test_the_first_of_several_groups_stands_for_all() -> None:
+    assert group_of(field("both", pa.float64(), "ports", "sizes")) == "ports"
 
 
 def test_identifiers_and_behaviour_do_not_overlap() -> None:

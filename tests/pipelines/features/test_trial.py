@@ -64,7 +64,7 @@ def test_each_end_of_an_interval_has_replicates_beyond_it(
 
 
 @pytest.mark.usefixtures("small_forests")
-def test_repeated_fits_have_seeds_of_their_own(trial: Callable[[int], Trial], table: Table) -> None:
+def test_repeated_fits_have_seeds_of_their_own(table: Table) -> None:
     rng = np.random.default_rng(1)
     sides = [
         table({"x": rng.normal(size=60), "label": rng.choice(["p", "q"], 60).tolist()})

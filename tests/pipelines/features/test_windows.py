@@ -126,6 +126,29 @@ def test_addresses_group_as_bytes(value: Value) -> None:
     assert value("window_mean(x, by=dst_ip, last=9)", columns) == [1, 5, 2]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("window_distinct(zeros, by=dst_ip, last=9)", [1, 1, 1]),
+        ("window_count(x, by=zeros, last=9)", [1, 2, 3]),
+    ],
+)
+def test_minus_zero_equals_zero(value: Value, text: str, expected: list[float]) -> None:
+    columns = {
+        "x": [5, 6, 7],
+        "zeros": [0.0, -0.0, 0.0],
+        "dst_ip": [1, 1, 1],
+        "last_seen_ns": [1, 2, 3],
+    }
+    assert value(text, columns) == expected
+
+
+def test_rows_that_lack_a_number_to_go_by_have_no_window(value: Value) -> None:
+    columns = {"x": [1, 2, 3, 4], "key": [nan, 0.0, nan, None], "last_seen_ns": [1, 2, 3, 4]}
+    got = value("window_count(x, by=key, last=9)", columns)
+    np.testing.assert_array_equal(got, [nan, 1, nan, nan])
+
+
 def test_a_row_without_a_time_is_refused(table: Table) -> None:
     rows = table({"x": [1, 2], "dst_ip": [1, 1], "last_seen_ns": [5, None]})
     feature = parse("window_mean(x, by=dst_ip, last=2)", rows.schema)
