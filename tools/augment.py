@@ -120,7 +120,7 @@ def _augment(params: AugmentParams, context: ToolContext) -> ToolResult:
     from pipelines.datasets.keys import text_codes
     from pipelines.store.rows import write_rows
 
-    train, _, _ = sides_to_choose_by(context)
+    train, unseen, _ = sides_to_choose_by(context)
     classes, labels = text_codes(train, "label")
     counts = np.bincount(labels, minlength=len(classes))
     wanted = {name: round(params.amount * int(n)) for name, n in zip(classes, counts, strict=True)}
@@ -134,7 +134,7 @@ def _augment(params: AugmentParams, context: ToolContext) -> ToolResult:
             f"The generator {params.arm} made no row that can be used. {' '.join(made.notes)}",
             "Go on without synthetic rows, or take another generator.",
         )
-    report = judge(train, kept, masks=params.masks, seed=context.seed)
+    report = judge(train, kept, masks=params.masks, seed=context.seed, holdout=unseen)
     artifacts = {
         "synthetic": context.store.make(lambda folder: write_rows(folder, kept)),
         "gate": context.store.make(

@@ -16,6 +16,7 @@ from agents.offline import offline_wanted, refuse_sockets
 from agents.terminal import (
     augment_command,
     data_commands,
+    data_features,
     detect_command,
     egress_command,
     explain_command,
@@ -60,6 +61,7 @@ app.add_typer(model_commands.train_app, name="train")
 app.add_typer(tokenizer_commands.app, name="tokenizer")
 app.add_typer(tune_commands.tune_app, name="tune")
 app.command()(model_commands.evaluate)
+data_commands.app.command()(data_features.features)
 app.command()(augment_command.augment)
 app.command()(sites_command.sites)
 app.command()(detect_command.detect)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from agents.wall.names import Names
 from agents.wall.quoting import PAYLOAD, quoted
-from pipelines.datasets.fields import LABEL, SPLIT, group_of
+from pipelines.datasets.fields import LABEL, SPLIT, group_of, groups_of
 from pipelines.privacy.addresses import Anonymiser, mac_text, written
 from pipelines.privacy.summary import kind_of
 from pipelines.store.rows import read_tables
@@ -79,7 +79,7 @@ def _values(row: pa.Table, names: Names, anonymiser: Anonymiser | None) -> dict[
 
 def _shown(schema: pa.Schema, hidden: tuple[str, ...]) -> list[pa.Field]:
     """First texts, bytes and lists, of which no percentile tells, then numbers, up to the limit."""
-    shown = [column for column in schema if group_of(column) not in hidden]
+    shown = [column for column in schema if not {*groups_of(column)} & {*hidden}]
     return sorted(shown, key=lambda column: kind_of(column.type) == "number")[:MOST_COLUMNS]
 
 

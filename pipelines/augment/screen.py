@@ -5,20 +5,21 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipelines.augment.gate.label_noise import ballot
+from pipelines.augment.gate.label_noise import votes_against
 from pipelines.augment.gate.pair import Pair
 
-VOTES = 2
+# Of three models that contradict a label: as the gate asks by default.
+DOUBTS = 2
 
 
 def trusted(real: pa.Table, made: pa.Table, seed: int, *, masks: Sequence[str]) -> np.ndarray:
-    """Whether fewer than VOTES of three models contradict each row's label, shape (made,).
+    """Whether fewer than DOUBTS of three models contradict each row's label, shape (made,).
 
     All are trusted where the real rows are too few to say.
     """
     if not made.num_rows:
         return np.zeros(0, dtype=bool)
-    found = ballot(Pair.of(real, made, masks, seed))
-    if found is None:
+    against = votes_against(Pair.of(real, made, masks, seed))
+    if against is None:
         return np.ones(made.num_rows, dtype=bool)
-    return np.asarray(found.against < VOTES)
+    return np.asarray(against < DOUBTS)

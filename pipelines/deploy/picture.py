@@ -1,12 +1,11 @@
 """The study as a picture and as lines of text: one bar or line a layout."""
 
-import base64
 from collections.abc import Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
 from pipelines.deploy.study import DeploymentStudy, LayoutResult, pareto
-from pipelines.report.pictures import LIGHT, Draw, Theme, data_uri
+from pipelines.report.pictures import LIGHT, Draw, Theme, svg
 from pipelines.visible import visible
 
 TITLE = "Layouts of learning and judging"
@@ -16,7 +15,7 @@ _LABEL = 24
 def picture(study: DeploymentStudy) -> str:
     """Macro-F1, bytes moved and latency of every layout as SVG; those that no other beats are
     drawn in colour. Its title and description say the same for readers who do not see it."""
-    content = base64.b64decode(data_uri(_draw(study), LIGHT).partition(",")[2]).decode()
+    content = svg(_draw(study), LIGHT).decode()
     description = escape(" ".join(_sentence(result) for result in study.layouts))
     head, tag, rest = content.partition("<svg ")
     attributes, end, body = rest.partition(">")

@@ -59,6 +59,11 @@ Draw = Callable[[Theme], Any]
 
 def data_uri(draw: Draw, theme: Theme) -> str:
     """The figure that ``draw`` makes, as a ``data:`` address of an SVG picture."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg(draw, theme)).decode("ascii")
+
+
+def svg(draw: Draw, theme: Theme) -> bytes:
+    """The figure that ``draw`` makes, as an SVG picture."""
     import matplotlib
 
     content = io.BytesIO()
@@ -70,7 +75,7 @@ def data_uri(draw: Draw, theme: Theme) -> str:
             bbox_inches="tight",
             metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
         )
-    return "data:image/svg+xml;base64," + base64.b64encode(content.getvalue()).decode("ascii")
+    return content.getvalue()
 
 
 def save_picture(draw: Draw, path: Path) -> None:

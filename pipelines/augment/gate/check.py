@@ -1,5 +1,6 @@
 """What one check says about synthetic rows."""
 
+import numpy as np
 from pydantic import BaseModel, Field
 
 
@@ -14,6 +15,19 @@ class Check(BaseModel):
     rows: list[int] = Field(
         default_factory=list, description="Positions of the synthetic rows that it objects to"
     )
+
+
+def at_most(
+    name: str, value: float, bar: float, words: str, objected: np.ndarray | None = None
+) -> Check:
+    """A check that passes up to the bar. ``objected``: flags of synthetic rows, shape (rows,)."""
+    rows = [] if objected is None else np.flatnonzero(objected).tolist()
+    return Check(name=name, value=value, bar=bar, passed=value <= bar, words=words, rows=rows)
+
+
+def at_least(name: str, value: float, bar: float, words: str) -> Check:
+    """A check that passes from the bar on."""
+    return Check(name=name, value=value, bar=bar, passed=value >= bar, words=words)
 
 
 def unjudged(name: str, why: str) -> Check:

@@ -1,37 +1,17 @@
 """Copies: synthetic rows that are real ones, repeat each other, or lie too close to a real one."""
 
 import numpy as np
-import pyarrow as pa
-from sklearn.neighbors import NearestNeighbors
 
 from pipelines.augment.gate.chance import share_bar
-from pipelines.augment.gate.check import Check, unjudged
+from pipelines.augment.gate.check import Check, at_most, unjudged
 from pipelines.augment.gate.pair import Pair
-from pipelines.datasets.fields import LABEL
-from pipelines.datasets.keys import Codes, column_codes, combine, matrix_codes
-from pipelines.represent.arrays import column_array, number_matrix
+from pipelines.datasets.keys import Codes
 from pipelines.words import counted
 
 REPEAT_DRAWS = 20
-NEAR_SHARE = 0.01
-MOST_NEAR = 0.5
+NEAR_SHARE = 0.01  # of the real rows lie as close to another one by luck
+MOST_NEAR = 0.5  # half as far as real rows are from each other is no near copy
 FEWEST_ROWS = 5
-
-
-def row_keys(pair: Pair) -> tuple[Codes, Codes]:
-    """Codes that are equal for rows with equal features, whatever the label: real, synthetic."""
-    both = pa.concat_tables([pair.real_rows, pair.synthetic_rows.cast(pair.real_rows.schema)])
-    names = [name for name in both.column_names if name != LABEL]
-    keys = combine(*(_codes(both, name) for name in names))
-    return keys[: pair.real_rows.num_rows], keys[pair.real_rows.num_rows :]
-
-
-def _codes(rows: pa.Table, name: str) -> Codes:
-    kind = rows.schema.field(name).type
-    if pa.types.is_fixed_size_list(kind):
-        return matrix_codes(number_matrix(name, column_array(rows, name), kind.list_size))
-    values = column_array(rows, name)
-    return column_codes(pa.chunked_array([values]))
 
 
 def copies(pair: Pair) -> Check:
@@ -40,19 +20,17 @@ def copies(pair: Pair) -> Check:
     Rows that real ones repeat too are no copies but common. By luck a new row equals one of the
     single ones with probability 2 x kinds seen twice / rows (Good, 1953).
     """
-    real, synthetic = row_keys(pair)
+    copied, (real, _) = _copied(pair), pair.codes
+    _, counts = np.unique(real, return_counts=True)
+    bar = share_bar(2 * float((counts == 2).sum()) / len(real), len(copied))
+    words = counted(int(copied.sum()), "is a copy of a real row", "are copies of real rows")
+    return at_most("copies", float(copied.mean()), bar, words, copied)
+
+
+def _copied(pair: Pair) -> np.ndarray:
+    real, synthetic = pair.codes
     kinds, counts = np.unique(real, return_counts=True)
-    copied = np.isin(synthetic, kinds[counts == 1])
-    expected = 2 * float((counts == 2).sum()) / len(real)
-    value, bar = float(copied.mean()), share_bar(expected, len(synthetic))
-    return Check(
-        name="copies",
-        value=value,
-        bar=bar,
-        passed=value <= bar,
-        words=counted(int(copied.sum()), "is a copy of a real row", "are copies of real rows"),
-        rows=np.flatnonzero(copied).tolist(),
-    )
+    return np.isin(synthetic, kinds[counts == 1])
 
 
 def repeats(pair: Pair) -> Check:
@@ -61,25 +39,18 @@ def repeats(pair: Pair) -> Check:
     Means of REPEAT_DRAWS samples: more rows repeat more often. Rows are objected to only if there
     are too many: all but the first of each kind.
     """
-    real, synthetic = row_keys(pair)
+    real, synthetic = pair.codes
     random, size = pair.random(), min(len(real), len(synthetic))
-    value, usual = (_repeated(keys, size, random) for keys in (synthetic, real))
+    value, usual = (_repeated(codes, size, random) for codes in (synthetic, real))
     bar = share_bar(usual, size)
     later = np.ones(len(synthetic), bool)
     later[np.unique(synthetic, return_index=True)[1]] = False
-    passed = value <= bar
-    return Check(
-        name="repeats",
-        value=value,
-        bar=bar,
-        passed=passed,
-        words=counted(int(later.sum()), "repeats another one", "repeat another one"),
-        rows=[] if passed else np.flatnonzero(later).tolist(),
-    )
+    words = counted(int(later.sum()), "repeats another one", "repeat another one")
+    return at_most("repeats", value, bar, words, later & (value > bar))
 
 
-def _repeated(keys: Codes, size: int, random: np.random.Generator) -> float:
-    draws = [random.choice(keys, size, replace=False) for _ in range(REPEAT_DRAWS)]
+def _repeated(codes: Codes, size: int, random: np.random.Generator) -> float:
+    draws = [random.choice(codes, size, replace=False) for _ in range(REPEAT_DRAWS)]
     return float(np.mean([1 - len(np.unique(drawn)) / size for drawn in draws]))
 
 
@@ -92,48 +63,13 @@ def near_copies(pair: Pair) -> Check:
     """
     if len(pair.real.points) < FEWEST_ROWS:
         return unjudged("near_copies", "near copies: too few real rows to say what near is")
-    closeness = Closeness(pair.real.points)
-    close = np.concatenate([closeness.of(points) for points in pair.synthetic_points()])
-    usual = np.sort(closeness.of_real())
+    close = np.concatenate([pair.closeness.of(points) for points in pair.synthetic_points()])
+    usual = np.sort(pair.closeness.of_real())
     place = int(NEAR_SHARE * len(usual))
-    near = close < min(float(usual[place]), MOST_NEAR)
-    near[copies(pair).rows] = False
+    near = (close < min(float(usual[place]), MOST_NEAR)) & ~_copied(pair)
     # neighbours are close to each other: the real rows tell about half as many cases
     cases = len(usual) // 2
-    expected = (place + 1) / (cases + 1)
-    value, bar = float(near.mean()), share_bar(expected, cases, len(near))
-    return Check(
-        name="near_copies",
-        value=value,
-        bar=bar,
-        passed=value <= bar,
-        words=counted(int(near.sum()), "nearly copies a real row", "nearly copy a real row"),
-        rows=[] if value <= bar else np.flatnonzero(near).tolist(),
-    )
-
-
-class Closeness:
-    """How close a row comes to the real ones: the distance to the nearest real row, as a multiple
-    of that row's distance to its own nearest other one. Below 1 is closer than real rows are there;
-    infinite next to a row that real ones repeat."""
-
-    def __init__(self, real: np.ndarray) -> None:
-        self.index = NearestNeighbors(n_neighbors=2).fit(real)
-        self.distance, self.nearest = self.index.kneighbors()
-
-    def of(self, points: np.ndarray) -> np.ndarray:
-        """The closeness of new rows, points of shape (rows, features)."""
-        distance, nearest = self.index.kneighbors(points, 1)
-        return _ratio(distance[:, 0], self.distance[nearest[:, 0], 0])
-
-    def of_real(self) -> np.ndarray:
-        """The closeness of each real row to the others, as if it were new."""
-        nearest = self.nearest[:, 0]
-        itself = self.nearest[nearest, 0] == np.arange(len(nearest))
-        own = np.where(itself, self.distance[nearest, 1], self.distance[nearest, 0])
-        return _ratio(self.distance[:, 0], own)
-
-
-def _ratio(distance: np.ndarray, own: np.ndarray) -> np.ndarray:
-    ratio = np.full(len(own), np.inf)
-    return np.asarray(np.divide(distance, own, out=ratio, where=own > 0))
+    value = float(near.mean())
+    bar = share_bar((place + 1) / (cases + 1), cases, len(near))
+    words = counted(int(near.sum()), "nearly copies a real row", "nearly copy a real row")
+    return at_most("near_copies", value, bar, words, near & (value > bar))

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from pipelines.augment.gate.check import Check, unjudged
-from pipelines.augment.gate.copies import Closeness
+from pipelines.augment.gate.chance import share_bar
+from pipelines.augment.gate.check import Check, at_least, unjudged
 from pipelines.augment.gate.pair import Pair
 
 LEVELS = np.arange(1, 21) / 20
@@ -42,34 +42,29 @@ def precision_and_recall(pair: Pair) -> list[Check]:
         usual = [score(real[half], real[other]) for half, other, _ in drawn]
         value = float(np.mean(found))
         bar = float(np.mean(usual) - ERRORS * np.std(usual)) - 1 / len(drawn[0][0])
-        passed = value >= bar
         good = f"{name.replace('_', '-')} is that of real rows"
-        checks.append(
-            Check(name=name, value=value, bar=bar, passed=passed, words=good if passed else words)
-        )
+        checks.append(at_least(name, value, bar, good if value >= bar else words))
     return checks
 
 
 def _draws(pair: Pair) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Positions of a half of the real rows, of the other and of synthetic ones, as many each."""
     random = pair.random()
-    sizes = {
-        name: min(
-            int((pair.real.labels == name).sum()) // 2, int((pair.synthetic.labels == name).sum())
-        )
+    places = [
+        (np.flatnonzero(pair.real.labels == name), np.flatnonzero(pair.synthetic.labels == name))
         for name in pair.classes(1)
-    }
-    share = min(1.0, MOST_ROWS / max(sum(sizes.values()), 1))
-    counts = {name: round(size * share) for name, size in sizes.items()}
+    ]
+    sizes = [min(len(real) // 2, len(synthetic)) for real, synthetic in places]
+    share = min(1.0, MOST_ROWS / max(sum(sizes), 1))
+    none = np.empty(0, np.int64)
     for _ in range(DRAWS):
-        parts: list[list[np.ndarray]] = [[np.empty(0, np.int64)] for _ in range(3)]
-        for name, count in counts.items():
-            known = random.permutation(np.flatnonzero(pair.real.labels == name))
-            new = random.permutation(np.flatnonzero(pair.synthetic.labels == name))
-            own = known[:count], known[count : 2 * count], new[:count]
-            for side, positions in zip(parts, own, strict=True):
-                side.append(positions)
-        yield np.concatenate(parts[0]), np.concatenate(parts[1]), np.concatenate(parts[2])
+        parts = [(none, none, none)]
+        for (real, synthetic), size in zip(places, sizes, strict=True):
+            count = round(size * share)
+            known, new = random.permutation(real), random.permutation(synthetic)
+            parts.append((known[:count], known[count : 2 * count], new[:count]))
+        half, other, made = (np.concatenate(side) for side in zip(*parts, strict=True))
+        yield half, other, made
 
 
 def _precision(real: np.ndarray, synthetic: np.ndarray) -> float:
@@ -111,16 +106,14 @@ def beta_recall(real: np.ndarray, synthetic: np.ndarray) -> np.ndarray:
 def authenticity(pair: Pair) -> Check:
     """The share of synthetic points farther from their nearest real one than that is from others.
 
-    By luck it is that of real rows among each other, less ERRORS standard errors.
+    The bar is that of real rows among each other, less what luck takes (``share_bar``).
     """
     if len(pair.real.points) < FEWEST_ROWS:
         return unjudged("authenticity", "authenticity: too few real rows")
-    closeness = Closeness(pair.real.points)
-    value = float((closeness.of(pair.synthetic.points) > 1).mean())
-    usual = float((closeness.of_real() > 1).mean())
-    sizes = len(pair.real.points), len(pair.synthetic.points)
-    bar = usual - ERRORS * float(np.sqrt(usual * (1 - usual) * sum(1 / size for size in sizes)))
+    value = float((pair.closeness.of(pair.synthetic.points) > 1).mean())
+    unusual = float((pair.closeness.of_real() <= 1).mean())
+    bar = 1 - share_bar(unusual, len(pair.real.points), len(pair.synthetic.points))
     words = "rows are as new as other real ones"
     if value < bar:
         words = "rows cling to the real ones they were made from"
-    return Check(name="authenticity", value=value, bar=bar, passed=value >= bar, words=words)
+    return at_least("authenticity", value, bar, words)

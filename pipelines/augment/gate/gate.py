@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, Field
 
-from pipelines.augment.gate.check import Check
+from pipelines.augment.gate.check import Check, at_most
 from pipelines.augment.gate.copies import copies, near_copies, repeats
 from pipelines.augment.gate.correlations import correlations
 from pipelines.augment.gate.fidelity import authenticity, precision_and_recall
@@ -17,7 +17,7 @@ from pipelines.augment.gate.membership import membership
 from pipelines.augment.gate.pair import Pair
 from pipelines.augment.gate.two_sample import two_sample
 from pipelines.augment.gate.usefulness import usefulness
-from pipelines.augment.gate.validity import other_schema, validity
+from pipelines.augment.gate.validity import NAME, other_schema, validity
 from pipelines.errors import InputError
 from pipelines.models.base import labels_of
 from pipelines.words import counted
@@ -55,7 +55,8 @@ def judge(
     ``holdout``: real rows that the generator never saw. ``votes``: how many of three models must
     contradict a label (1 filters hardest). Only columns that the masks leave and the label are
     compared; masked columns are read for identifiers. Every row is asked whether it is valid, a
-    copy, wrongly labelled, or holds an identifier, and is kept if nothing is found; all else, and
+    copy, wrongly labelled, or holds an identifier, and, where there are too many such rows, whether
+    it repeats another or nearly copies a real one; it is kept if nothing is found. All else, and
     the real rows that neighbours and models come from, is a sample chosen by the seed of at most
     pair.MOST_ROWS rows a side. Rows of another schema fail at once, and nothing else is
     checked. Raises InputError without synthetic or real rows, for real rows without a label, and
@@ -64,19 +65,22 @@ def judge(
     for rows, what in ((real, "real"), (synthetic, "synthetic")):
         if not rows.num_rows:
             raise InputError(f"There are no {what} rows to judge by.", "Give at least one.")
-    labels_of(real)
-    if holdout is not None and (failed := other_schema(real, holdout, masks)):
-        raise InputError("The holdout has other columns than the real rows.", failed.words)
-    if failed := other_schema(real, synthetic, masks):
+    labels_of(real)  # raises where one is missing
+    if holdout is not None and (other := other_schema(real.schema, holdout.schema, masks)):
+        raise InputError(
+            f"The holdout is unlike the real rows: {other}.", "Give one with the same columns."
+        )
+    if other := other_schema(real.schema, synthetic.schema, masks):
+        failed = at_most(NAME, 1.0, 0.0, other, np.ones(synthetic.num_rows, bool))
         return _report([failed], synthetic.num_rows, [])
     pair = Pair.of(real, synthetic, masks, seed)
-    votes_against = ballot(pair)
+    found = ballot(pair)
     checks = [
         validity(real, synthetic, masks),
         copies(pair),
         repeats(pair),
         near_copies(pair),
-        label_noise(pair, votes_against, votes),
+        label_noise(pair, found, votes),
         identifiers(real, synthetic, masks),
         marginals(pair),
         correlations(pair),
@@ -86,13 +90,8 @@ def judge(
         *usefulness(pair),
         membership(real, synthetic, holdout, masks, seed),
     ]
-    against = [] if votes_against is None else votes_against.against.tolist()
+    against = [] if found is None else found.against.tolist()
     return _report(checks, synthetic.num_rows, against)
-
-
-def filtered(synthetic: pa.Table, report: GateReport) -> pa.Table:
-    """The rows that the gate lets through, in their order."""
-    return synthetic.filter(pa.array(report.kept, pa.bool_()))
 
 
 def _report(checks: list[Check], rows: int, against: list[int]) -> GateReport:

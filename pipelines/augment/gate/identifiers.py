@@ -8,15 +8,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.augment.gate.check import Check, unjudged
+from pipelines.augment.gate.check import Check, at_most, unjudged
 from pipelines.datasets.fields import feature_columns, group_of
 from pipelines.represent.arrays import column_array
 from pipelines.words import counted
 
 NAME = "identifiers"
+Identifier = str | bytes | int
 # Groups whose values name a host or a person; ports and TTLs name nobody.
 IDENTIFYING = ("addresses", "macs", "names")
-# Shorter texts and smaller numbers (of fewer than 20 bits) meet others by chance.
+# Shorter texts and smaller numbers (of at most 20 bits) meet others by chance.
 SHORTEST = 7
 SMALLEST = 1 << 20
 COLUMNS_TOLD = 3
@@ -30,9 +31,8 @@ def identifiers(real: pa.Table, synthetic: pa.Table, masks: Sequence[str]) -> Ch
     Looked for are the values of masked addresses, MACs and names: as whole cells of any kind, and
     as words within texts and readable bytes. Four bytes of an address within a payload are not.
     """
-    hidden = [
-        column.name for column in real.schema if group_of(column) in set(masks) & set(IDENTIFYING)
-    ]
+    asked = set(masks) & set(IDENTIFYING)
+    hidden = [column.name for column in real.schema if group_of(column) in asked]
     known = {value for name in hidden for value in _identifiers(real, name)}
     if not known:
         return unjudged(NAME, "identifiers: the masks hide none that could be looked for")
@@ -42,16 +42,11 @@ def identifiers(real: pa.Table, synthetic: pa.Table, masks: Sequence[str]) -> Ch
         found = _holds(column_array(synthetic, name), known)
         flags |= found
         where += [name] if found.any() else []
-    rows = np.flatnonzero(flags).tolist()
     words = "no identifier of a real row"
-    if rows:
-        held = counted(len(rows), "holds", "hold")
+    if where:
+        held = counted(int(flags.sum()), "holds", "hold")
         words = f"{held} an identifier of a real row, in {', '.join(where[:COLUMNS_TOLD])}"
-    share = len(rows) / synthetic.num_rows
-    return Check(name=NAME, value=share, bar=0.0, passed=not rows, words=words, rows=rows)
-
-
-Identifier = str | bytes | int
+    return at_most(NAME, float(flags.mean()), 0.0, words, flags)
 
 
 def _identifiers(rows: pa.Table, name: str) -> Iterator[Identifier]:

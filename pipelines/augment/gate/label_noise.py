@@ -1,15 +1,14 @@
 """Wrong labels: three models that learned from the real rows vote against them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from pipelines.augment.gate.chance import share_bar, unseen_share
-from pipelines.augment.gate.check import Check, unjudged
+from pipelines.augment.gate.check import Check, at_most, unjudged
 from pipelines.augment.gate.models import fitted, forest, logistic, neighbours, out_of_fold
-from pipelines.augment.gate.pair import Pair
+from pipelines.augment.gate.pair import Pair, label_array
 from pipelines.words import counted
 
 NAME = "label_noise"
@@ -49,21 +48,37 @@ class Ballot:
         return min(max(share, 0.0), 1.0)
 
 
-def ballot(pair: Pair) -> Ballot | None:
-    """Ask the models; None without two classes of FEWEST_ROWS real rows each. Rows of rarer real
-    classes are left out, and synthetic ones of a class that is not known are contradicted."""
-    names, counts = np.unique(pair.real.labels, return_counts=True)
-    known = names[counts >= FEWEST_ROWS]
+def votes_against(pair: Pair) -> np.ndarray | None:
+    """How many models contradict the label of each synthetic row, shape (rows,); None without two
+    classes of FEWEST_ROWS real rows each. Nothing is learned of rarer real classes; synthetic rows
+    of a class that is not known are contradicted."""
+    points, labels, known = _learned(pair)
     if len(known) < 2:
         return None
-    learned = np.isin(pair.real.labels, known)
-    points, labels = pair.real.points[learned], pair.real.labels[learned]
-    claimed = np.array(pair.synthetic_rows["label"].to_pylist(), object)
-    models = [fitted(maker, points, labels, pair.seed) for maker in MODELS]
+    models = [fitted(learner, points, labels, pair.seed) for learner in MODELS]
     guesses = [
         np.stack([model.predict(part) for model in models]) for part in pair.synthetic_points()
     ]
-    out = np.stack([out_of_fold(maker, points, labels, pair.seed) for maker in MODELS])
+    return np.asarray((np.hstack(guesses) != label_array(pair.synthetic_rows)).sum(axis=0))
+
+
+def _learned(pair: Pair) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points and labels of the real rows that models learn from, and their classes, sorted."""
+    names, counts = np.unique(pair.real.labels, return_counts=True)
+    known = names[counts >= FEWEST_ROWS]
+    learned = np.isin(pair.real.labels, known)
+    return pair.real.points[learned], pair.real.labels[learned], known
+
+
+def ballot(pair: Pair) -> Ballot | None:
+    """``votes_against`` synthetic rows, and out of fold against real ones, for which every model is
+    fitted once more a fold. None where nobody can vote."""
+    against = votes_against(pair)
+    if against is None:
+        return None
+    points, labels, known = _learned(pair)
+    claimed = label_array(pair.synthetic_rows)
+    out = np.stack([out_of_fold(learner, points, labels, pair.seed) for learner in MODELS])
     mix = {name: float((claimed == name).sum()) / float((labels == name).sum()) for name in known}
     if not any(mix.values()):
         mix = dict.fromkeys(mix, 1.0)
@@ -72,7 +87,7 @@ def ballot(pair: Pair) -> Ballot | None:
         known[(np.searchsorted(known, labels) + step) % len(known)] for step in range(1, len(known))
     ]
     return Ballot(
-        against=(np.hstack(guesses) != claimed).sum(axis=0),
+        against=against,
         on_right=(out != labels).sum(axis=0),
         on_wrong=np.concatenate([(out != other).sum(axis=0) for other in others]),
         right_weights=weights,
@@ -88,20 +103,10 @@ def label_noise(pair: Pair, found: Ballot | None, votes: Votes) -> Check:
     if found is None:
         return unjudged(NAME, f"labels: fewer than two classes with {FEWEST_ROWS} real rows")
     flags = found.against >= votes
-    value = float(flags.mean())
     asked = len(found.on_right)
     bar = share_bar(found.usual(votes) + unseen_share(asked), len(flags), asked)
-    return Check(
-        name=NAME,
-        value=value,
-        bar=bar,
-        passed=value <= bar,
-        words=f"{counted(int(flags.sum()), 'bears a label', 'bear labels')} that the real rows "
-        f"contradict ({found.wrong_share(votes):.0%} of all are wrong by estimate)",
-        rows=np.flatnonzero(flags).tolist(),
+    words = (
+        f"{counted(int(flags.sum()), 'bears a label', 'bear labels')} that the real rows "
+        f"contradict ({found.wrong_share(votes):.0%} of all are wrong by estimate)"
     )
-
-
-def levels(against: Sequence[int] | np.ndarray) -> list[np.ndarray]:
-    """Positions of the rows that none, one, two and three models contradict."""
-    return [np.flatnonzero(np.asarray(against) == level) for level in range(len(MODELS) + 1)]
+    return at_most(NAME, float(flags.mean()), bar, words, flags)

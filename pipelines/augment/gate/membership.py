@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
-from pipelines.augment.gate.chance import auc, auc_bar
-from pipelines.augment.gate.check import Check, unjudged
+from pipelines.augment.gate.chance import auc_bar
+from pipelines.augment.gate.check import Check, at_most, unjudged
 from pipelines.augment.gate.pair import MOST_ROWS, Space, label_array, matched, sampled
 from pipelines.datasets.fields import LABEL, feature_columns
 
@@ -41,9 +42,9 @@ def membership(
     asked = np.vstack([space.points(known)[one], space.points(unknown)[other]])
     distance, _ = NearestNeighbors(n_neighbors=1).fit(space.points(made)).kneighbors(asked)
     member = np.repeat([True, False], [len(one), len(other)])
-    value = auc(-distance[:, 0], member)
+    value = float(roc_auc_score(member, -distance[:, 0]))
     bar = auc_bar(-distance[:, 0], member, random)
     words = "distance does not betray which rows were seen"
     if value > bar:
         words = "distance betrays which real rows were seen"
-    return Check(name=NAME, value=value, bar=bar, passed=value <= bar, words=words)
+    return at_most(NAME, value, bar, words)

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.augment.gate.closeness import Closeness
+from pipelines.augment.gate.row_codes import row_codes
 from pipelines.datasets.fields import LABEL, feature_columns
+from pipelines.datasets.keys import Codes
 from pipelines.represent.columns import Categories
 from pipelines.represent.features import FeatureEncoder
 from pipelines.represent.scaling import Scaler
@@ -32,7 +36,15 @@ class Space:
 
     def points(self, rows: pa.Table) -> np.ndarray:
         """Float64 of shape (rows, features): distances of float32 lose near copies."""
-        return self.scaler.transform(self.encoder.transform(rows)).astype(np.float64)
+        return self._scaled(self.encoder.transform(rows))
+
+    def sample(self, rows: pa.Table) -> "Sample":
+        """The rows with their features and points."""
+        features = self.encoder.transform(rows)
+        return Sample(label_array(rows), features, self._scaled(features))
+
+    def _scaled(self, features: np.ndarray) -> np.ndarray:
+        return self.scaler.transform(features).astype(np.float64)
 
     def columns(self) -> list[tuple[str, slice]]:
         """Every column of the rows, with its features."""
@@ -85,13 +97,22 @@ class Pair:
         """Both tables need the same columns. Raises InputError if the masks hide all of them."""
         names = [*feature_columns(real.schema, masks), LABEL]
         real, synthetic = real.select(names), synthetic.select(names)
-        kept = [sampled(rows, MOST_ROWS, seed) for rows in (real, synthetic)]
-        space = Space.fit(kept[0], masks)
-        samples = [
-            Sample(label_array(rows), space.encoder.transform(rows), space.points(rows))
-            for rows in kept
-        ]
-        return cls(real, synthetic, space, samples[0], samples[1], seed)
+        some_real, some_synthetic = (sampled(rows, MOST_ROWS, seed) for rows in (real, synthetic))
+        space = Space.fit(some_real, masks)
+        samples = space.sample(some_real), space.sample(some_synthetic)
+        return cls(real, synthetic, space, *samples, seed)
+
+    @cached_property
+    def codes(self) -> tuple[Codes, Codes]:
+        """Of all real and of all synthetic rows: equal for rows with equal features."""
+        synthetic = self.synthetic_rows.cast(self.real_rows.schema)
+        both = row_codes(pa.concat_tables([self.real_rows, synthetic]))
+        return both[: self.real_rows.num_rows], both[self.real_rows.num_rows :]
+
+    @cached_property
+    def closeness(self) -> Closeness:
+        """Of rows to the sampled real ones, of which there must be three."""
+        return Closeness(self.real.points)
 
     def random(self) -> np.random.Generator:
         """The chance of one check."""

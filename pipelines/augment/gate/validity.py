@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 
 from pipelines.augment.cells import CODES
 from pipelines.augment.gate.chance import share_bar, unseen_share
-from pipelines.augment.gate.check import Check
+from pipelines.augment.gate.check import Check, at_most
 from pipelines.augment.gate.pair import label_array
+from pipelines.augment.gate.ranges import believed_range
 from pipelines.cleaning.flow_rules import flow_rules
 from pipelines.cleaning.kinds import Flags
 from pipelines.cleaning.rules import IMPOSSIBLE
@@ -27,25 +28,20 @@ REASONS_TOLD = 3
 
 
 class Objection(NamedTuple):
-    """Rows that are objected to, shape (rows,): certainly, or as what so few real rows lack."""
+    """Flags of rows, shape (rows,), that are certainly wrong, or only unlike so few real rows."""
 
     reason: str
     rows: Flags
     certain: bool = True
 
 
-def other_schema(real: pa.Table, synthetic: pa.Table, masks: Sequence[str]) -> Check | None:
-    """The failed check of rows that lack a column or have one of another type; None if none does"""
-    for name in [*feature_columns(real.schema, masks), LABEL]:
-        kind = real.schema.field(name).type
-        if name not in synthetic.schema.names:
-            words = f"the synthetic rows lack the column {name}"
-        elif synthetic.schema.field(name).type != kind:
-            words = f"{name} is {synthetic.schema.field(name).type} instead of {kind}"
-        else:
-            continue
-        every = list(range(synthetic.num_rows))
-        return Check(name=NAME, value=1.0, bar=0.0, passed=False, words=words, rows=every)
+def other_schema(real: pa.Schema, other: pa.Schema, masks: Sequence[str]) -> str | None:
+    """The first column under the masks that is missing or of another type, in words; or None."""
+    for name in [*feature_columns(real, masks), LABEL]:
+        if name not in other.names:
+            return f"the column {name} is missing"
+        if other.field(name).type != real.field(name).type:
+            return f"{name} is {other.field(name).type} instead of {real.field(name).type}"
     return None
 
 
@@ -55,8 +51,8 @@ def validity(real: pa.Table, synthetic: pa.Table, masks: Sequence[str]) -> Check
     Certain: no value where real rows always have one, and one where they never do; amounts below
     zero; parts of numbers that are whole; unknown classes; and what the rules of plausibility call
     impossible, but for rules that real rows break too. Less certain, the fewer the real rows:
-    numbers beyond their range (``_limits`` says how far) and unseen values of a closed list of
-    categories. What is certain has a bar of its own.
+    numbers beyond their ``believed_range`` and unseen values of a closed list of categories. What
+    is certain has a bar of its own.
     """
     names = feature_columns(real.schema, masks)
     real, synthetic = real.select([*names, LABEL]), synthetic.select([*names, LABEL])
@@ -68,8 +64,10 @@ def validity(real: pa.Table, synthetic: pa.Table, masks: Sequence[str]) -> Check
         if pa.types.is_fixed_size_binary(kind.type) or text_kind(kind):
             objections.append(_missing(name, real, synthetic))
         elif _is_category(real, name):
-            objections += [_missing(name, real, synthetic), _unseen(name, real, synthetic)]
-            new += _chance_of_new(real, name) if _is_closed(real, name) else 0.0
+            objections.append(_missing(name, real, synthetic))
+            if (chance := _chance_of_new(real, name)) <= CLOSED:
+                objections.append(_unseen(name, real, synthetic))
+                new += chance
         else:
             objections += _numbers(name, real, synthetic)
     objections += _rules(real, synthetic)
@@ -78,14 +76,7 @@ def validity(real: pa.Table, synthetic: pa.Table, masks: Sequence[str]) -> Check
     value, bar = float(certain.mean()), share_bar(0.0, synthetic.num_rows)
     if value <= bar:
         value, bar = float(flags.mean()), share_bar(new, synthetic.num_rows)
-    return Check(
-        name=NAME,
-        value=value,
-        bar=bar,
-        passed=value <= bar,
-        words=_words(objections, int(flags.sum())),
-        rows=np.flatnonzero(flags).tolist(),
-    )
+    return at_most(NAME, value, bar, _words(objections, int(flags.sum())), flags)
 
 
 def _words(objections: Sequence[Objection], rows: int) -> str:
@@ -114,17 +105,10 @@ def _texts(rows: pa.Table, name: str) -> pa.Array:
 
 
 def _unseen(name: str, real: pa.Table, synthetic: pa.Table) -> Objection:
-    reason = f"with a value of {name} that no real row has"
-    if not _is_closed(real, name):
-        return Objection(reason, np.zeros(synthetic.num_rows, bool))
     made = _texts(synthetic, name)
     known = pc.is_in(made, value_set=_texts(real, name).unique())
     unseen = np.asarray(pc.and_(made.is_valid(), pc.invert(known)))
-    return Objection(reason, unseen, certain=False)
-
-
-def _is_closed(real: pa.Table, name: str) -> bool:
-    return _chance_of_new(real, name) <= CLOSED
+    return Objection(f"with a value of {name} that no real row has", unseen, certain=False)
 
 
 def _chance_of_new(real: pa.Table, name: str) -> float:
@@ -147,7 +131,7 @@ def _numbers(name: str, real: pa.Table, synthetic: pa.Table) -> Iterator[Objecti
     amount = np.all(~(known < 0), axis=0) & (whole or group_of(column) in AMOUNTS)
     below = (made < 0) & amount
     yield Objection(f"with a negative {name}", below.any(axis=1))
-    low, high = _limits(known)
+    low, high = believed_range(known)
     # zeros and ones are flags, or shares that happen to be whole
     flags = np.all(~(known < 0) & ~(known > 1), axis=0) & whole
     high = np.where(flags, np.minimum(high, 1.0), high)
@@ -156,34 +140,6 @@ def _numbers(name: str, real: pa.Table, synthetic: pa.Table) -> Iterator[Objecti
     parts = (made != np.round(made)) & ~np.isnan(made)
     whole_amounts = whole and not flags.all()
     yield Objection(f"with parts of whole {name}", parts.any(axis=1) & np.bool_(whole_amounts))
-
-
-def _limits(known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The least and the greatest value that is believed, for known values (rows, positions).
-
-    n rows do not show a column's whole range. Where tails fall exponentially on the scale of signed
-    logarithms (sizes and times: a power law), the greatest of n is about ln n scales out. The
-    margin is ln 100 scales, beyond which lies one value in 100 n; n counts values off the median,
-    since many columns are mostly zero.
-    """
-    empty = np.isnan(known).all(axis=0)
-    least = np.nanmin(np.where(empty, -np.inf, known), axis=0)
-    greatest = np.nanmax(np.where(empty, np.inf, known), axis=0)
-    scaled_least, scaled_greatest = _signed_log(least), _signed_log(greatest)
-    span = np.where(empty, 0.0, scaled_greatest - np.where(empty, 0.0, scaled_least))
-    middle = np.nanmedian(np.where(empty, 0.0, known), axis=0)
-    off = (~np.isnan(known) & (known != middle)).sum(axis=0)
-    room = np.where(span > 0, span * np.log(100) / np.log(np.maximum(off, 2)), 1e-9)
-    return _exponential(scaled_least - room), _exponential(scaled_greatest + room)
-
-
-def _signed_log(values: np.ndarray) -> np.ndarray:
-    return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
-
-
-def _exponential(values: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        return np.asarray(np.sign(values) * np.expm1(np.abs(values)))
 
 
 def _rules(real: pa.Table, synthetic: pa.Table) -> Iterator[Objection]:

@@ -511,7 +511,9 @@ def test_rows_that_were_written_are_not_asked_for_again(walk: Any) -> None:
 
 def test_at_schema_the_study_says_why_it_cannot_be(walk: Any) -> None:
     with walk(PlannerDouble()) as there:
-        with there.run(augmentation=STUDY, llm_sees="schema") as life_cycle:
-            with pytest.raises(InputError, match="may see no numbers"):
-                life_cycle.advance(until("design"))
+        with (
+            there.run(augmentation=STUDY, llm_sees="schema") as life_cycle,
+            pytest.raises(InputError, match="may see no numbers"),
+        ):
+            life_cycle.advance(until("design"))
         assert asked_for_rows(there) == []

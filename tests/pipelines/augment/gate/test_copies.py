@@ -1,24 +1,9 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from scipy.spatial.distance import cdist
 
 from pipelines.augment.gate.chance import share_bar
-from pipelines.augment.gate.copies import Closeness, copies, near_copies, repeats, row_keys
-
-
-def test_equal_rows_have_equal_keys_whatever_their_label(plain, pair_of) -> None:
-    real = plain(labels=["a", "b"], x=[1.0, None], c=["u", None])
-    made = plain(labels=["b", "a", "a"], x=[1.0, None, 1.0], c=["u", None, "v"])
-    one, other = row_keys(pair_of(real, made))
-    assert one.tolist() == other[:2].tolist()
-    assert len({*one.tolist(), *other.tolist()}) == 3
-
-
-def test_lists_and_bytes_belong_to_the_key(made_flows, pair_of) -> None:
-    rows = made_flows(6)
-    one, other = row_keys(pair_of(rows, rows.take(pa.array([5, 0]))))
-    assert other.tolist() == [one[5], one[0]] and len(set(one.tolist())) == 6
+from pipelines.augment.gate.copies import copies, near_copies, repeats
 
 
 def test_copies_of_single_real_rows_are_counted(plain, pair_of) -> None:
@@ -60,27 +45,6 @@ def test_what_real_rows_repeat_may_be_repeated(plain, pair_of) -> None:
     rows = [plain(x=random.integers(0, 50, size).tolist()) for size in (60, 600)]
     found = repeats(pair_of(*rows))
     assert found.value > 0.3 and found.passed and found.rows == []
-
-
-def test_closeness_is_a_ratio_of_nearest_distances() -> None:
-    random = np.random.default_rng(2)
-    real, made = random.normal(size=(40, 3)), random.normal(size=(15, 3))
-    own = cdist(real, real) + np.diag([np.inf] * 40)
-    away = cdist(made, real)
-    near = away.argmin(axis=1)
-    closeness = Closeness(real)
-    assert closeness.of(made) == pytest.approx(away.min(axis=1) / own[near].min(axis=1))
-    expected = []
-    for row in range(40):  # as if the row were new: it is no neighbour of the others
-        others = np.delete(np.arange(40), row)
-        nearest = others[own[row, others].argmin()]
-        expected.append(own[row, nearest] / np.delete(own[nearest], row).min())
-    assert closeness.of_real() == pytest.approx(np.array(expected))
-
-
-def test_next_to_a_repeated_real_row_nothing_is_too_close() -> None:
-    closeness = Closeness(np.array([[0.0], [0.0], [5.0]]))
-    assert closeness.of(np.array([[1e-6]])).tolist() == [np.inf]
 
 
 def test_near_copies_are_seen_and_copies_are_not_counted_again(world, pair_of, put) -> None:

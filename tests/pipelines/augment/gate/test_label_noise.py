@@ -3,7 +3,12 @@ import pyarrow as pa
 import pytest
 
 from pipelines.augment.gate.chance import share_bar, unseen_share
-from pipelines.augment.gate.label_noise import Ballot, ballot, label_noise, levels
+from pipelines.augment.gate.label_noise import (
+    Ballot,
+    ballot,
+    label_noise,
+    votes_against,
+)
 
 ONE = np.ones(4)
 
@@ -73,6 +78,12 @@ def test_a_missing_label_is_contradicted_too(world, pair_of) -> None:
     assert ballot(pair_of(world(90, 0), other)).against.tolist() == [3] * 30
 
 
+def test_votes_alone_are_those_of_the_ballot(world, pair_of) -> None:
+    pair = pair_of(world(90, 0), flipped(world(30, 1), [3, 4]))
+    assert votes_against(pair).tolist() == ballot(pair).against.tolist()
+    assert votes_against(pair_of(world(12, 0), world(30, 1))) is None
+
+
 def test_one_class_or_too_few_rows_of_two_cannot_vote(plain, pair_of, world) -> None:
     one = plain(x=[1.5] * 30)
     pair = pair_of(one, one)
@@ -97,7 +108,3 @@ def test_every_row_of_many_is_asked(world, pair_of, monkeypatch) -> None:
     made = flipped(world(100, 1), [99])
     votes = ballot(pair_of(world(60, 0), made))
     assert len(votes.against) == 100 and votes.against[99] == 3
-
-
-def test_levels_are_positions_by_votes() -> None:
-    assert [level.tolist() for level in levels([0, 3, 1, 0])] == [[0, 3], [2], [], [1]]

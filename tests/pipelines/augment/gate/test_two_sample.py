@@ -12,6 +12,12 @@ def test_fresh_rows_cannot_be_told(world, pair_of, seed) -> None:
     assert found.passed and found.bar >= WORTH
 
 
+def test_at_most_one_of_twenty_fresh_tables_is_told_by_luck(world, pair_of, monkeypatch) -> None:
+    monkeypatch.setattr("pipelines.augment.gate.two_sample.WORTH", 0.5)
+    pairs = [pair_of(world(60, seed), world(90, seed + 50), seed) for seed in range(20)]
+    assert sum(not two_sample(pair).passed for pair in pairs) <= 1
+
+
 def test_the_column_that_gives_them_away_is_named(world, pair_of, put) -> None:
     made = world(120, 1)
     found = two_sample(pair_of(world(120, 0), put(made, "tone", slice(None), 107.5)))
