@@ -126,7 +126,7 @@ def folds_of(numbers: np.ndarray) -> int:
     folds = min(FOLDS, int(np.bincount(numbers).min()))
     if folds < 2:
         raise InputError(
-            "A class has a single labelled row, so nothing can be checked within these rows.",
+            "A class has a single row, so nothing can be checked within these rows.",
             "Give at least two rows of every class.",
         )
     return folds
