@@ -48,7 +48,7 @@ def read_fragments(batch: PacketBatch, network: Network) -> Iterator[Fragment]:
     new = read(batch.buffer, EXTENSION, network.fragment_header[rows])
     old_field, new_field = old["fragment"].astype(np.int64), new["fragment"].astype(np.int64)
     old_start = begin + (old["version_length"] & 15).astype(np.int64) * 4
-    protocol = np.where(is_ipv4, old["protocol"], new["next"])
+    protocol = np.where(is_ipv4, old["protocol"], new["next"]).astype(np.int64)
     start = np.where(is_ipv4, old_start, network.fragment_header[rows] + EXTENSION.itemsize)
     columns = (
         rows,

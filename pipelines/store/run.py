@@ -5,7 +5,6 @@ import fcntl
 import json
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +15,10 @@ from pipelines.store.artifacts import ArtifactStore
 from pipelines.store.files import write_atomic
 
 RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
+
+# The last four digits of an id count parts of a second: ids of one workspace sort by their age.
+_PARTS = 0x10000
+_TICK = datetime.timedelta(microseconds=16)
 
 
 class RunFolder:
@@ -36,13 +39,13 @@ class RunFolder:
     @classmethod
     def create(cls, workspace: Path, record: dict[str, Any]) -> "RunFolder":
         """Make the folder of a new run. Raises InputError if the workspace cannot be written."""
-        now = datetime.datetime.now(datetime.UTC)
-        name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        run = cls(workspace / "runs" / name)
+        moment = datetime.datetime.now(datetime.UTC)
+        for other in cls.all(workspace)[-1:]:
+            moment = max(moment, _moment(other.id) + _TICK)  # a clock may have been set back
         try:
-            run.path.mkdir(parents=True, mode=0o700)
+            run = cls(_new_folder(workspace / "runs", moment))
             run.calls.mkdir()
-            run.write({"id": name, "created": now.isoformat(timespec="seconds"), **record})
+            run.write({"id": run.id, "created": moment.isoformat(timespec="seconds"), **record})
         except OSError as error:
             raise InputError(
                 f"The workspace {workspace} cannot be written: {error.strerror}.",
@@ -122,3 +125,21 @@ class RunFolder:
             yield
         finally:
             os.close(handle)
+
+
+def _new_folder(runs: Path, moment: datetime.datetime) -> Path:
+    """A folder that did not exist, named after the moment, or a later one if that is taken."""
+    while True:
+        path = runs / f"{moment:%Y%m%d-%H%M%S}-{moment.microsecond * _PARTS // 1_000_000:04x}"
+        try:
+            path.mkdir(parents=True, mode=0o700)
+        except FileExistsError:
+            moment += _TICK
+        else:
+            return path
+
+
+def _moment(name: str) -> datetime.datetime:
+    """When the run of this id was made."""
+    second = datetime.datetime.strptime(f"{name[:15]}+0000", "%Y%m%d-%H%M%S%z")
+    return second + datetime.timedelta(seconds=int(name[16:], 16) / _PARTS)

@@ -94,8 +94,8 @@ def test_every_datagram_is_captured_once_and_whole(root, udp):
     ]
     assert payloads == [f"{number:05}".encode() for number in range(300)]
     times = np.concatenate([batch.time_ns for batch in batches])
-    assert before - 10**6 < times.min() <= times.max() <= time.time_ns()
-    assert (np.diff(times) >= 0).all()
+    minute = 60 * 10**9  # a clock may be set while packets come
+    assert before - minute < times.min() <= times.max() <= time.time_ns() + minute
 
 
 def test_a_tcp_connection_has_both_directions(root):

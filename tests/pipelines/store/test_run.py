@@ -1,11 +1,13 @@
 """A run's folder: private, found by its id and nothing else, held by one process at a time."""
 
+import datetime
 import json
 import os
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -25,6 +27,28 @@ class TestCreate:
         record = run.read()
         assert record.pop("created").endswith("+00:00")
         assert record == {"id": run.id, "goal": "find C2", "state": "running"}
+
+    def test_a_later_one_has_a_later_id(self, tmp_path: Path) -> None:
+        made = [RunFolder.create(tmp_path, {}).id for _ in range(50)]
+        assert len({name[:15] for name in made}) < 50, "some are of the same second"
+        assert made == [run.id for run in RunFolder.all(tmp_path)]
+
+    @pytest.mark.parametrize("newest", ["21980101-000000-0000", "21981231-235959-ffff"])
+    def test_later_also_where_the_clock_was_set_back(self, tmp_path: Path, newest: str) -> None:
+        (tmp_path / "runs" / newest).mkdir(parents=True)
+        (tmp_path / "runs" / newest / "run.json").write_text("{}")
+        made = [RunFolder.create(tmp_path, {}).id for _ in range(3)]
+        assert [newest, *made] == [run.id for run in RunFolder.all(tmp_path)]
+
+    def test_two_processes_at_one_moment(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(RunFolder, "all", lambda workspace: [])  # neither sees the other
+        clock = Mock(wraps=datetime.datetime)
+        clock.now.return_value = datetime.datetime(2026, 1, 2, 3, 4, 5, 250_000, datetime.UTC)
+        monkeypatch.setattr("pipelines.store.run.datetime.datetime", clock)
+        made = [RunFolder.create(tmp_path, {}).id for _ in range(3)]
+        assert made == [f"20260102-030405-400{last}" for last in "012"]
 
     def test_nobody_else_may_look(self, run: RunFolder) -> None:
         assert stat.S_IMODE(run.path.stat().st_mode) == 0o700
