@@ -13,6 +13,9 @@ sys.path.append(str(REPOSITORY / "tests" / "shared"))  # modules that several te
 if "PYTEST_XDIST_WORKER" in os.environ:  # one of several: threads of each would wait for others
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Figures of tests are a processor's, on every machine. test_gpu.py is run with this variable set.
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
 settings.register_profile("any machine", deadline=None)  # how long a test takes proves nothing
 settings.load_profile("any machine")
 

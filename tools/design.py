@@ -140,6 +140,7 @@ def train_models(
         record = {"validation_macro_f1": fitted.validation_macro_f1, "curve": curve}
         artifacts[MODEL_PREFIX + name] = keep_model(fitted.classifier, record, context)
         scores[name] = fitted.validation_macro_f1
+        warnings += fitted.warnings
         seconds[name] = round(fitted.seconds, 3)
         epochs = max(epochs, len(curve))
         if fitted.curve:

@@ -1,6 +1,7 @@
 """From a capture to batches of decoded packets."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -38,8 +39,9 @@ def read_batches(
     """
     decoder = Decoder(decode_tunnels=decode_tunnels)
     files = read_files(capture, health, piece_bytes=piece_bytes, progress=progress)
-    for frames, file_health in files:
-        yield decoder.decode(frames, file_health)
+    with closing(files):  # now, not when it is collected: it completes the health
+        for frames, file_health in files:
+            yield decoder.decode(frames, file_health)
     decoder.finish(health)
 
 

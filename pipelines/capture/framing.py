@@ -1,7 +1,7 @@
 """Framing: from the bytes of a capture file to the packets in it, whatever the file format."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -27,7 +27,7 @@ def read_files(
     *,
     piece_bytes: int = PIECE_BYTES,
     progress: Progress = silent,
-) -> Iterator[tuple[Frames, CaptureHealth]]:
+) -> Generator[tuple[Frames, CaptureHealth], None, None]:
     """Packets of a capture in one or several files, each time with the health of their file.
 
     Several files are one stream of packets; ``health`` then gets the record of each and their sum.

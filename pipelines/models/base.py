@@ -72,9 +72,13 @@ class Classifier(Protocol):
 
 @runtime_checkable
 class Resumable(Protocol):
-    """A model whose training takes long, and goes on from a folder after it was killed."""
+    """A model whose training takes long, and goes on from a folder after it was killed.
+
+    ``warnings`` are what a person should know of the last fit.
+    """
 
     checkpoints: Path | None
+    warnings: list[str]
 
 
 def predict(model: Classifier, rows: pa.Table) -> np.ndarray:

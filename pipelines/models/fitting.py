@@ -26,6 +26,7 @@ class FittedModel:
     validation_macro_f1: float
     curve: list[Epoch]
     seconds: float
+    warnings: list[str]
 
 
 def fit_rows(
@@ -84,11 +85,17 @@ def fit_and_score(
         progress=progress,
     )
     score = macro_f1(validation, predict(model, rows_validation))
-    curve = model.curve
+    curve, warnings = model.curve, _warnings(model)
     if refit:
         model = model.for_refit()
         both = pa.concat_tables([rows_train, rows_validation])
         model.fit(
             both, train + validation, masks=masks, seed=seed, validation=None, progress=progress
         )
-    return FittedModel(model, score, curve, time.perf_counter() - start)
+        warnings = [*warnings, *_warnings(model)]
+    seconds = time.perf_counter() - start
+    return FittedModel(model, score, curve, seconds, list(dict.fromkeys(warnings)))
+
+
+def _warnings(model: Classifier) -> list[str]:
+    return model.warnings if isinstance(model, Resumable) else []

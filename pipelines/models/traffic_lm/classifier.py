@@ -67,6 +67,7 @@ class TrafficLm:
         settings = settings or TrafficLmSettings()
         self.settings = settings.model_copy(update=dict(self.fixed))
         self.curve: list[Epoch] = []
+        self.warnings: list[str] = []
         self._calibrated: Answers | None = None
 
     @classmethod
@@ -96,7 +97,7 @@ class TrafficLm:
     ) -> None:
         """Learn from ``rows``; stop early, and calibrate, on ``validation`` where it is given."""
         classes, numbers = class_numbers(labels, rows)
-        settings = self.settings.model_dump()
+        settings, self.warnings = self.settings.model_dump(), []
         self.card = new_card(self.name, rows, labels, masks=masks, seed=seed, settings=settings)
         with seeded(seed):
             base = self._begin()
@@ -198,6 +199,7 @@ class TrafficLm:
             validate=watched.score if watched else None,
             checkpoints=self.checkpoints and self.checkpoints / self._training_name(rows, seed),
             progress=progress,
+            warn=self.warnings.append,
         )
 
     def _one_token_each(self) -> bool:

@@ -20,6 +20,7 @@ from pipelines.models.registry import load_model, new_model
 from pipelines.models.traffic_lm.base import save_base
 from pipelines.models.traffic_lm.classifier import TrafficLm
 from pipelines.models.traffic_lm.controls import FrozenTrafficLm
+from pipelines.models.traffic_lm.gradients import Gradients
 from pipelines.progress import silent
 
 Rows = Callable[..., pa.Table]
@@ -268,6 +269,26 @@ def test_a_killed_training_goes_on(base: Path, flow_rows: Rows, tmp_path: Path) 
     resumed, unbroken = run(silent, tmp_path), run(silent, None)
     for name, weight in unbroken.model.state_dict().items():
         assert torch.equal(resumed.model.state_dict()[name], weight), name
+
+
+def test_too_little_memory_is_told(
+    base: Path, flow_rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both fits split their batches; the person reads it once."""
+    add = Gradients._add
+
+    def few(self: Gradients, rows: np.ndarray, weight: float) -> None:
+        if len(rows) > 4:
+            raise torch.OutOfMemoryError
+        add(self, rows, weight)
+
+    monkeypatch.setattr(Gradients, "_add", few)
+    settings = {"base": str(base), "epochs": 1, "batch_rows": 8, "method": "full"}
+    rows, chosen_by = flow_rows({"a": 8, "b": 8}), flow_rows({"a": 4, "b": 4}, seed=1)
+    given = {"masks": DEFAULT_MASKS, "seed": 0, "settings": settings, "progress": silent}
+    warnings = fit_and_score("traffic_lm", rows, chosen_by, **given).warnings
+    assert warnings and len(set(warnings)) == len(warnings)
+    assert "the batch is computed in pieces of" in warnings[0]
 
 
 def test_the_random_control_has_random_weights(base: Path, flow_rows: Rows) -> None:
