@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from agents.terminal import data_audit, data_catalogue, data_clean, data_export
+from agents.terminal import data_audit, data_catalogue, data_clean, data_export, data_memorised
 from agents.terminal.options import (
     DEFAULT_WORKSPACE,
     By,
@@ -106,6 +106,7 @@ app.command("audit")(data_audit.command)
 app.command()(data_clean.clean)
 app.command()(data_export.export)
 app.command()(data_catalogue.catalogue)
+app.command()(data_memorised.memorised)
 
 
 def lab(

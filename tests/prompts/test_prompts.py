@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from agents.conversation.intent import Intent
 from agents.explain import ExplainSaid
+from agents.planners.llm.memorised import RestSaid
 from agents.planners.llm.planner import STAGES_SAID
 from agents.planners.llm.proposals import ReadingSaid
 from agents.planners.llm.rows import RowsSaid
@@ -23,6 +24,7 @@ SCHEMAS: dict[str, type[BaseModel] | None] = {
     "reading": ReadingSaid,
     "explain": ExplainSaid,
     "rows": RowsSaid,
+    "memorised": RestSaid,
     "intent": Intent,
     "answer": None,  # prose
 }

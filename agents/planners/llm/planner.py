@@ -18,6 +18,7 @@ from agents.conversation.intent import Intent
 from agents.llm.failures import Fault, LlmFailure
 from agents.planners.base import Evidence, Reading
 from agents.planners.llm import augmentation, cleaning, design, operation, requirements
+from agents.planners.llm.memorised import Completer
 from agents.planners.llm.proposals import ReadingSaid, Said
 from agents.planners.llm.rows import ModelAuthor
 from agents.planners.llm.speech import OnPiece, Restored, hidden
@@ -153,6 +154,10 @@ class LLMPlanner:
     def author(self, sees: Sees) -> ModelAuthor:
         """The same model as an author of synthetic rows."""
         return ModelAuthor(self._model, sees)
+
+    def completer(self, sees: Sees) -> Completer:
+        """The same model as one that completes rows, to find out whether it has seen them."""
+        return Completer(self._model, sees)
 
     def allow(self, what: What, limit: float) -> None:
         """Let the model spend more from here on."""
