@@ -11,6 +11,8 @@ from pipelines.models.registry import QUICK
 # With fewer draws flipping signs cannot reach one in twenty: 2 ** -5 is the first below it.
 FEWEST_DRAWS = 6
 MOST_AMOUNT = 50
+# Of a cross-validation within the labelled rows.
+REPEATS = 2
 
 
 class StudySettings(BaseModel):
@@ -36,6 +38,11 @@ class StudySettings(BaseModel):
     screened: bool = Field(
         default=False,
         description="Also try each generator without rows whose label two of three models doubt",
+    )
+    within: bool = Field(
+        default=False,
+        description="Choose by cross-validation within the labelled rows: for those who have no "
+        "others. Nothing is drawn then",
     )
 
     @field_validator("arms")

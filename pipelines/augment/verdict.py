@@ -64,7 +64,7 @@ def verdict_of(
     instead = _instead(real)
     if best.ci[0] > 0:
         rate = f" One such row is worth {best.rate.rate:.2f} real ones." if best.rate else ""
-        words = f"Use {best.name}, {best.amount:g} rows to each real one: {_points(best)}."
+        words = f"Use {best.name}, {best.amount:g} rows to each real one: {points(best)}."
         return Verdict(
             kind="use",
             arm=best.arm,
@@ -81,7 +81,7 @@ def verdict_of(
     more = max(needed, draws + 1)
     words = (
         f"Undecided: {likely.name}, {likely.amount:g} to one, may still gain "
-        f"({_points(likely)}). About {more} draws would tell.{instead}"
+        f"({points(likely)}). About {more} draws would tell.{instead}"
     )
     return Verdict(kind="undecided", draws_needed=more, gain=likely.gain, ci=likely.ci, words=words)
 
@@ -92,9 +92,10 @@ def _instead(real: Sequence[Outcome]) -> str:
     if not helps:
         return ""
     least = min(helps, key=lambda outcome: outcome.rows)
-    return f" Labelling {least.rows:.0f} more rows would bring {_points(least)}."
+    return f" Labelling {least.rows:.0f} more rows would bring {points(least)}."
 
 
-def _points(outcome: Outcome) -> str:
+def points(outcome: Outcome) -> str:
+    """A gain and its interval, in points of a hundred."""
     low, high = (100 * end for end in outcome.ci)
     return f"{100 * outcome.gain:+.1f} points [{low:+.1f}, {high:+.1f}]"
