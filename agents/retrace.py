@@ -12,6 +12,7 @@ from typing import Any
 
 from agents.checkpoints import Decision, Plan, Stage
 from agents.life_cycle import LifeCycle, create_run, opened
+from agents.look import take_over_look
 from agents.planners.base import Planner
 from agents.planners.choose import planner_of
 from agents.recorded import RecordedPlans, recorded_decisions
@@ -101,6 +102,7 @@ def _trail_of(source: RunFolder) -> Trail:
 
 def _begin(trail: Trail, workspace: Path, approve: str, **origin: Any) -> RunFolder:
     run = create_run(workspace, Spec.model_validate(trail.record["spec"]), approve)
+    take_over_look(trail.run, run)
     run.update(**origin)
     return run
 

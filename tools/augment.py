@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
-from pipelines.augment.names import ARMS, BATCH, ROUNDS
+from pipelines.augment.names import ARMS, BATCH, ROUNDS, Votes
 from pipelines.augment.settings import MOST_AMOUNT, StudySettings, one_of
 from pipelines.errors import InputError
 from pipelines.store.files import canonical_json, write_atomic
@@ -40,8 +40,8 @@ class ExploreParams(TrainParams, StudySettings):
 class AugmentParams(TrainParams):
     arm: str = Field(description="The generator")
     amount: float = Field(gt=0, le=MOST_AMOUNT, description="Rows to each real one")
-    screened: bool = Field(
-        default=False, description="Leave out rows whose label two of three models doubt"
+    votes: Votes | None = Field(
+        default=None, description="Leave out rows whose label so many of three models doubt"
     )
     partial: bool = Field(
         default=False,
@@ -127,8 +127,9 @@ def _augment(params: AugmentParams, context: ToolContext) -> ToolResult:
     arm = arm_of(params.arm, params.masks, context.author, context.progress, partial=params.partial)
     made = arm(train, wanted, context.seed)
     kept = made.rows
-    if params.screened:
-        kept = kept.filter(pa.array(trusted(train, kept, context.seed, masks=params.masks)))
+    if params.votes:
+        fine = trusted(train, kept, context.seed, masks=params.masks, votes=params.votes)
+        kept = kept.filter(pa.array(fine))
     if not kept.num_rows:
         raise InputError(
             f"The generator {params.arm} made no row that can be used. {' '.join(made.notes)}",
@@ -211,4 +212,5 @@ AUGMENT_ROWS = ToolSpec(
     estimate=_estimate_augment,
     needs=("split_rows", "split"),
     makes=("synthetic", "gate"),
+    version=2,
 )

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from agents.look import looked_at
 from agents.stages.base import StageRules
-from agents.state import Review, State
+from agents.state import Review, State, versions_of
 from agents.workbench import Workbench
 
 EXPLORE, MAKE = "explore_arms", "augment_rows"
@@ -11,7 +12,10 @@ EXPLORE, MAKE = "explore_arms", "augment_rows"
 
 def _facts(bench: Workbench, state: State) -> dict[str, Any]:
     sides = state["numbers"]["split_rows"]["sizes"]
-    return {"train": sides["train"]["classes"]}
+    found: dict[str, Any] = {"train": sides["train"]["classes"]}
+    if looked := looked_at(bench.run, len(versions_of(state, "augmentation")) + 1):
+        found["look"] = {"votes": looked.votes, "words": looked.words}
+    return found
 
 
 def _review(bench: Workbench, state: State) -> Review:

@@ -20,6 +20,7 @@ from agents.terminal import (
     detect_command,
     egress_command,
     explain_command,
+    look_command,
     mcp_command,
     model_commands,
     policy_commands,
@@ -55,6 +56,7 @@ app.add_typer(runs_commands.app, name="runs")
 runs_commands.app.command()(retrace_commands.replay)
 runs_commands.app.command()(retrace_commands.fork)
 runs_commands.app.command()(retrace_commands.diff)
+runs_commands.app.command()(look_command.look)
 app.add_typer(policy_commands.app, name="policy")
 app.add_typer(data_commands.app, name="data")
 app.add_typer(model_commands.train_app, name="train")

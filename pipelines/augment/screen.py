@@ -7,13 +7,13 @@ import pyarrow as pa
 
 from pipelines.augment.gate.label_noise import votes_against
 from pipelines.augment.gate.pair import Pair
-
-# Of three models that contradict a label: as the gate asks by default.
-DOUBTS = 2
+from pipelines.augment.names import DOUBTS, Votes
 
 
-def trusted(real: pa.Table, made: pa.Table, seed: int, *, masks: Sequence[str]) -> np.ndarray:
-    """Whether fewer than DOUBTS of three models contradict each row's label, shape (made,).
+def trusted(
+    real: pa.Table, made: pa.Table, seed: int, *, masks: Sequence[str], votes: Votes = DOUBTS
+) -> np.ndarray:
+    """Whether fewer than ``votes`` of three models contradict each row's label, shape (made,).
 
     All are trusted where the real rows are too few to say.
     """
@@ -22,4 +22,4 @@ def trusted(real: pa.Table, made: pa.Table, seed: int, *, masks: Sequence[str]) 
     against = votes_against(Pair.of(real, made, masks, seed))
     if against is None:
         return np.ones(made.num_rows, dtype=bool)
-    return np.asarray(against < DOUBTS)
+    return np.asarray(against < votes)

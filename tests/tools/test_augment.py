@@ -110,11 +110,14 @@ def test_rows_are_made_of_the_train_side_alone(context: MakeContext) -> None:
 
 
 def test_doubted_rows_are_left_out(context: MakeContext) -> None:
-    plain = run(MAKE, context(MAKE.name), arm="marginals", amount=2)
-    screened = run(MAKE, context(MAKE.name), arm="marginals", amount=2, screened=True)
-    out = screened.numbers["screened_out"]
-    assert 0 < out < 80
-    assert screened.numbers["rows"] == plain.numbers["rows"] - out
+    made = [
+        run(MAKE, context(MAKE.name), arm="marginals", amount=2, votes=votes).numbers
+        for votes in (None, 3, 2, 1)
+    ]
+    out = [numbers["screened_out"] for numbers in made]
+    assert out[0] == 0
+    assert 0 < out[1] < out[2] < out[3] < 160
+    assert {numbers["rows"] + numbers["screened_out"] for numbers in made} == {160}
 
 
 @pytest.mark.parametrize("tool", [LADDER, CNN])
@@ -182,6 +185,7 @@ def test_prices(context: MakeContext) -> None:
         (EXPLORE, {"draws": 3}, "6"),
         (MAKE, {"arm": "gan", "amount": 1}, "'gan' is no generator"),
         (MAKE, {"arm": "smote", "amount": 0}, "0"),
+        (MAKE, {"arm": "smote", "amount": 1, "votes": 4}, "1, 2 or 3"),
     ],
 )
 def test_parameters_that_cannot_be(tool: Any, params: dict[str, Any], said: str) -> None:

@@ -9,7 +9,7 @@ from agents.planners.base import Evidence
 from agents.planners.rules.plans import RULES, step, summarised
 from agents.spec import AugmentationSpec
 from agents.state import Feedback
-from pipelines.augment.names import ARMS
+from pipelines.augment.names import ARMS, DOUBTS
 from pipelines.words import counted
 
 FEW = 50
@@ -78,16 +78,21 @@ def study(evidence: Evidence, settings: AugmentationSpec, why: str) -> Plan:
 
 
 def make(evidence: Evidence, arm: str, why: str, amount: float | None = None) -> Plan:
-    """Make rows by an arm: as many, and screened, as the study found best, if it did."""
+    """Make rows by an arm: as many, and screened, as the study found best, if it did.
+
+    How hard they are filtered a person may have said, who looked at such rows.
+    """
     explored = evidence.numbers["explore_arms"]["models"]
     known = [found for found in explored if found["arm"] == arm]
     best = max(known, key=_sureness) if known else {"amount": 1.0, "screened": False}
     times = amount or best["amount"]
+    votes = DOUBTS if best["screened"] else None
+    look = evidence.facts.get("look")
     made = step(
         "augment_rows",
         arm=(arm, why),
         amount=(times, "the surest amount of the study" if known and not amount else why),
-        screened=(best["screened"], "as it was compared"),
+        votes=(look["votes"], look["words"]) if look else (votes, "as it was compared"),
         masks=(evidence.numbers["audit_shortcuts"]["masks"], "as the audit decided"),
     )
     rows = round(times * sum(evidence.facts["train"].values()))

@@ -11,13 +11,14 @@ from pipelines.augment.gate.copies import copies, near_copies, repeats
 from pipelines.augment.gate.correlations import correlations
 from pipelines.augment.gate.fidelity import authenticity, precision_and_recall
 from pipelines.augment.gate.identifiers import identifiers
-from pipelines.augment.gate.label_noise import Votes, ballot, label_noise
+from pipelines.augment.gate.label_noise import ballot, label_noise
 from pipelines.augment.gate.marginals import marginals
 from pipelines.augment.gate.membership import membership
 from pipelines.augment.gate.pair import Pair
 from pipelines.augment.gate.two_sample import two_sample
 from pipelines.augment.gate.usefulness import usefulness
 from pipelines.augment.gate.validity import NAME, other_schema, validity
+from pipelines.augment.names import Votes
 from pipelines.errors import InputError
 from pipelines.models.base import labels_of
 from pipelines.words import counted

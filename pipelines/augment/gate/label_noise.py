@@ -1,7 +1,6 @@
 """Wrong labels: three models that learned from the real rows vote against them."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -9,14 +8,12 @@ from pipelines.augment.gate.chance import share_bar, unseen_share
 from pipelines.augment.gate.check import Check, at_most, unjudged
 from pipelines.augment.gate.models import fitted, forest, logistic, neighbours, out_of_fold
 from pipelines.augment.gate.pair import Pair, label_array
+from pipelines.augment.names import Votes
 from pipelines.words import counted
 
 NAME = "label_noise"
 MODELS = (logistic, neighbours, forest)
 FEWEST_ROWS = 5
-
-Votes = Literal[1, 2, 3]
-VOTES: tuple[Votes, ...] = (1, 2, 3)
 
 
 @dataclass(frozen=True)
