@@ -1,41 +1,31 @@
 """The story of packets: the same masks, splits and audit as flows, from the lab to the detector."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import Ended, run_here
 
-NETLOOP = Path(sys.executable).with_name("netloop")
-
-Netloop = Callable[..., subprocess.CompletedProcess[str]]
+Netloop = Callable[..., Ended]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty folder with a small lab in it."""
     folder = tmp_path_factory.mktemp("packets")
-    subprocess.run([NETLOOP, "lab", "lab", "--size", "tiny"], cwd=folder, check=True, timeout=600)
+    assert run_here("lab", "lab", "--size", "tiny", folder=folder).code == 0
     return folder
 
 
 @pytest.fixture(scope="module")
 def netloop(folder: Path) -> Netloop:
-    """Run a command there; it must succeed."""
+    """Run a command there, in this process; it must succeed."""
 
-    def run(*words: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [NETLOOP, *map(str, words)],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=1500,
-        )
-        assert done.returncode == code, done.stderr
+    def run(*words: object, code: int = 0) -> Ended:
+        done = run_here(*words, folder=folder)
+        assert done.code == code, done.err
         return done
 
     return run
@@ -45,8 +35,8 @@ SOURCE = ("lab", "--label", "folder")
 PACKETS = (*SOURCE, "--granularity", "packet")
 
 
-def found(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(done.stdout)
+def found(done: Ended) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(done.out)
     return values
 
 
@@ -85,7 +75,7 @@ def test_a_packet_detector_is_trained_tested_and_used(netloop: Netloop, folder: 
     assert described["granularity"] == "packet"
     tested = found(netloop("evaluate", "detector", *SOURCE, "--json"))
     assert tested["models"][0]["name"] == "cnn"
-    lines = netloop("detect", "detector", "lab/web").stdout.splitlines()
+    lines = netloop("detect", "detector", "lab/web").out.splitlines()
     records = [json.loads(line) for line in lines]
     assert len(records) > 100 and {record["event_type"] for record in records} == {"ml"}
 
@@ -131,13 +121,13 @@ def test_a_leak_in_packets_stops_the_run_until_somebody_says_why(
     (folder / "told.csv").write_text("\n".join(["who,x,kind", *rows]))
     (folder / "gate.yaml").write_text(lines)
     stopped = netloop("run", "gate.yaml", "--approve", "auto", "--json", code=1)
-    assert "the audit found a leak" in stopped.stderr and "--override" in stopped.stderr
+    assert "the audit found a leak" in stopped.err and "--override" in stopped.err
     assert found(stopped)["status"] == "failed" and found(stopped)["models"] == []
     netloop("runs", "approve", "last", "--override", "  ", code=2)
     done = netloop("runs", "approve", "last", "--override", "known there too", "--json")
     said = found(done)["notice"]
     assert said.startswith("This number was accepted although the audit found a leak: who alone")
     assert said.endswith("Overridden by a person: known there too")
-    shown = netloop("runs", "show", "last").stdout
+    shown = netloop("runs", "show", "last").out
     assert " ".join(shown.split()).startswith(said)
     assert said.split(" (accuracy")[0] in Path(found(done)["report"]).read_text()

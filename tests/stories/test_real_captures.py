@@ -123,9 +123,9 @@ def test_a_second_source_is_the_test_and_all_of_the_first_is_for_training(
 
 @pytest.fixture(scope="module")
 def twenty_rows(run: Run) -> dict[str, Any]:
-    """Ten attacks and ten normal connections, drawn eight times."""
+    """Ten attacks and ten normal connections, drawn four times."""
     _, found = run(
-        "nsl_kdd_few_labels.yaml", "design.candidates=[baselines,cnn]", "data.sample.draws=8"
+        "nsl_kdd_few_labels.yaml", "design.candidates=[baselines,cnn]", "data.sample.draws=4"
     )
     return found
 

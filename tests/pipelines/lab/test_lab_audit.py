@@ -1,5 +1,8 @@
 """The lab's promise, proved by the audit itself: no single field gives a class away."""
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -37,15 +40,21 @@ def two_classes(ten_classes) -> pa.Table:
     return ten_classes.set_column(place, ten_classes.schema.field(place), pa.array(names))
 
 
-@pytest.fixture(params=["ten_classes", "two_classes"])
+@pytest.fixture(scope="module", params=["ten_classes", "two_classes"])
 def rows(request) -> pa.Table:
     """Either question that one may ask of the lab."""
     return request.getfixturevalue(request.param)
 
 
-def audited(rows: pa.Table, by: str) -> Audit:
-    """The audit without any mask: nothing is excused."""
-    return audit(rows, make_split(rows, by=by, test=TEST_SHARE), masks=[])
+@pytest.fixture(scope="module")
+def audited(rows) -> Callable[[str], Audit]:
+    """The audit of a split without any mask: nothing is excused. Each is made once."""
+
+    @cache
+    def made(by: str) -> Audit:
+        return audit(rows, make_split(rows, by=by, test=TEST_SHARE), masks=[])
+
+    return made
 
 
 def test_classes_are_equally_frequent(ten_classes):
@@ -56,23 +65,23 @@ def test_classes_are_equally_frequent(ten_classes):
 
 
 @pytest.mark.parametrize("by", ["time", "capture", "flow"])
-def test_the_audit_finds_no_shortcut_even_without_masks(rows, by):
-    found = audited(rows, by)
+def test_the_audit_finds_no_shortcut_even_without_masks(audited, by):
+    found = audited(by)
     assert found.verdict == "trustworthy"
     assert found.shortcuts == []
     assert max(field.gain for field in found.fields) < SHORTCUT
 
 
 @pytest.mark.parametrize("by", ["time", "capture"])
-def test_hosts_and_times_tell_nothing(rows, by):
-    gains = {field.name: field.gain for field in audited(rows, by).fields}
+def test_hosts_and_times_tell_nothing(audited, by):
+    gains = {field.name: field.gain for field in audited(by).fields}
     for name in ("src_ip", "dst_ip", "src_mac", "ttl", "hour", "day", "prefix_16", "ip_id"):
         assert gains[name] < 0.1, name
 
 
-def test_nothing_is_replayed(rows):
+def test_nothing_is_replayed(audited):
     """No class of the test side repeats the payloads of the training side."""
-    assert not any("repeat" in advice for advice in audited(rows, "time").advice)
+    assert not any("repeat" in advice for advice in audited("time").advice)
 
 
 def numeric_columns(rows: pa.Table) -> dict[str, np.ndarray]:
