@@ -17,6 +17,7 @@ from agents.terminal import (
     augment_command,
     data_commands,
     data_features,
+    data_next,
     detect_command,
     egress_command,
     explain_command,
@@ -64,6 +65,7 @@ app.add_typer(tokenizer_commands.app, name="tokenizer")
 app.add_typer(tune_commands.tune_app, name="tune")
 app.command()(model_commands.evaluate)
 data_commands.app.command()(data_features.features)
+data_commands.app.command("next")(data_next.next_rows)
 app.command()(augment_command.augment)
 app.command()(sites_command.sites)
 app.command()(detect_command.detect)

@@ -92,7 +92,8 @@ def _instead(real: Sequence[Outcome]) -> str:
     if not helps:
         return ""
     least = min(helps, key=lambda outcome: outcome.rows)
-    return f" Labelling {least.rows:.0f} more rows would bring {points(least)}."
+    which = "netloop data next says which"
+    return f" Labelling {least.rows:.0f} more rows would bring {points(least)}; {which}."
 
 
 def points(outcome: Outcome) -> str:

@@ -32,6 +32,7 @@ def test_a_sure_gain_is_used() -> None:
     assert "+3.0 points [+2.0, +4.0]" in found.words
     assert "One such row is worth 0.50 real ones." in found.words
     assert "Labelling 20 more rows would bring +4.0 points" in found.words
+    assert found.words.endswith("; netloop data next says which.")
 
 
 def test_the_surest_of_several_is_used() -> None:
