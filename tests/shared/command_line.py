@@ -2,6 +2,7 @@
 
 import io
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -65,6 +66,24 @@ def run_here(*words: object, folder: Path, env: Mapping[str, str] | None = None)
             main()
     code = ended.value.code
     return Ended(code if isinstance(code, int) else 0, out.getvalue(), err.getvalue())
+
+
+def run_line(line: str, folder: Path, env: Mapping[str, str] | None = None) -> Ended:
+    """A line of a page as it stands, in this process; by a shell if it holds a shell's signs."""
+    words = shlex.split(line)
+    if words[0] == "netloop" and not {">", "<", "|", "&&"}.intersection(words):
+        return run_here(*words[1:], folder=folder, env=env)
+    path = f"{NETLOOP.parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        line,
+        shell=True,
+        cwd=folder,
+        env={**os.environ, "PATH": path, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
 
 
 def run_process(*words: object, folder: Path, env: Mapping[str, str] | None = None) -> Ended:
