@@ -15,6 +15,10 @@ from pipelines.words import counted
 FEW = 50
 # Of a class: two to draw, and two to play further labels.
 FEWEST = 4
+# And without draws: one to learn from and one to judge by.
+FEWEST_WITHIN = 2
+# Each fold learns from all labelled rows: with more of them, draws of few tell it sooner.
+MOST_WITHIN = 500
 ASKED = r"\b(synthetic|augment\w*|generat\w+|artificial|made-up|more rows|compare|explore|try)\b"
 
 
@@ -52,13 +56,19 @@ def with_arms(evidence: Evidence, arms: Sequence[str]) -> AugmentationSpec:
 
 
 def study(evidence: Evidence, settings: AugmentationSpec, why: str) -> Plan:
-    """Compare arms on draws that leave half of the rarest class to play further labels."""
+    """Compare arms on draws that leave half of the rarest class to play further labels.
+
+    Where few rows are labelled, too few of a class for such draws, within the labelled rows.
+    """
     rows, requirements = evidence.facts["train"], evidence.numbers["record_requirements"]
     name, rarest = min(rows.items(), key=lambda item: item[1])
-    if rarest < FEWEST:
+    labelled = sum(rows.values())
+    few = rarest < 2 * settings.per_class and labelled <= MOST_WITHIN
+    within = settings.within or few
+    if rarest < (FEWEST_WITHIN if within else FEWEST):
         words = f"None. {name} has {counted(rarest, 'row')} to learn from: too few to study."
         return Plan(stage="augmentation", planner=RULES, summary=f"{words} Label more of it.")
-    per_class = min(settings.per_class, rarest // 2)
+    per_class = max(2, min(settings.per_class, rarest // 2))
     explored = step(
         "explore_arms",
         arms=(settings.arms, why),
@@ -68,12 +78,20 @@ def study(evidence: Evidence, settings: AugmentationSpec, why: str) -> Plan:
         draws=(settings.draws, "all arms meet the same ones"),
         metric=(requirements["metric"], "as the requirements say"),
         screened=(settings.screened, "whether rows are also left out whose label is doubted"),
+        within=(within, f"{name} has {counted(rarest, 'row')}" if few else why),
         masks=(evidence.numbers["audit_shortcuts"]["masks"], "as the audit decided"),
     )
+    generators = counted(len(settings.arms), "generator")
     summary = (
-        f"Find out first: {counted(len(settings.arms), 'generator')} and more real rows, over "
-        f"{settings.draws} draws of {per_class} rows a class, judged on validation rows."
+        f"Find out first: {generators} and more real rows, over {settings.draws} draws of "
+        f"{per_class} rows a class, judged on validation rows."
     )
+    if within:
+        too_few = f": {name} has {counted(rarest, 'row')}, too few for draws" if few else ""
+        summary = (
+            f"Find out first: {generators}, by cross-validation within the {labelled:,} labelled "
+            f"rows of the train side{too_few}."
+        )
     return Plan(stage="augmentation", planner=RULES, summary=summary, steps=[explored])
 
 

@@ -73,13 +73,43 @@ def test_a_spec_that_asks_gets_its_study() -> None:
     assert [step.tool for step in plan.steps] == ["explore_arms"]
     assert plan.steps[0].params == {
         "arms": ["smote", "copula"], "amounts": [1.0, 4.0], "models": ["knn"], "per_class": 5,
-        "draws": 8, "metric": "accuracy", "screened": True, "masks": ["ports"],
+        "draws": 8, "metric": "accuracy", "screened": True, "within": False, "masks": ["ports"],
     }  # fmt: skip
 
 
 def test_a_draw_leaves_rows_that_play_further_labels() -> None:
     plan = proposed(evidence(augmentation={"per_class": 40}))
     assert param(plan, "explore_arms", "per_class") == 15, "half of the rarest class"
+
+
+def test_a_spec_may_ask_for_a_choice_within_the_labelled_rows() -> None:
+    plan = proposed(evidence(augmentation={"within": True}))
+    assert param(plan, "explore_arms", "within") is True
+    assert plan.steps[0].reasons["within"] == "set in the spec"
+    assert plan.summary == (
+        "Find out first: 6 generators, by cross-validation within the 530 labelled rows of the "
+        "train side."
+    )
+
+
+@pytest.mark.parametrize(
+    ("common", "rarest", "within"),
+    [(60, 19, True), (60, 20, False), (481, 19, True), (482, 19, False), (60, 2, True)],
+)
+def test_too_few_rows_for_draws_are_compared_within(common: int, rarest: int, within: bool) -> None:
+    found = evidence(augmentation={"per_class": 10})
+    found.facts["train"].update(a=common, b=rarest)
+    plan = proposed(found)
+    assert param(plan, "explore_arms", "within") is within
+    assert (f": b has {rarest} rows, too few for draws." in plan.summary) is within
+    if within:
+        assert plan.steps[0].reasons["within"] == f"b has {rarest} rows"
+
+
+def test_a_single_row_cannot_be_compared_within() -> None:
+    plan = proposed(evidence(rarest=1, augmentation={"within": True}))
+    assert plan.steps == []
+    assert plan.summary.startswith("None. b has 1 row to learn from")
 
 
 @pytest.mark.parametrize(("rarest", "steps"), [(1, 0), (3, 0), (4, 1)])

@@ -66,6 +66,19 @@ def test_a_table_a_verdict_and_a_picture(run: Command, spec_file: Path, tmp_path
     assert max(map(len, ended.out.split("Picture")[0].splitlines())) <= 80
 
 
+def test_a_choice_within_the_labelled_rows(run: Command, spec_file: Path, tmp_path: Path) -> None:
+    within = ("--set", "augmentation.within=true")
+    ended = run("augment", spec_file, *within, "--workspace", tmp_path / "w")
+    assert ended.code == 0, ended.err
+    words = " ".join(ended.out.split())
+    assert "rows from 1:1 duplicates" in words, "without rates, and without more real rows"
+    assert any(said in words for said in ("Use duplicates", "Declined: "))
+    assert "the mean of 10 folds" in words
+    assert "labelled rows that judged in turn" in words
+    assert "validation rows" not in words
+    assert "Picture: " in words
+
+
 def test_as_json(run: Command, spec_file: Path, tmp_path: Path) -> None:
     ended = run("augment", spec_file, "--json", "--workspace", tmp_path / "w")
     found = json.loads(ended.out)
