@@ -1,6 +1,6 @@
 """Tools of the augmentation stage: find out what synthetic rows do, and make some.
 
-Neither reads the test side: arms are compared on validation rows.
+Neither reads the test side: arms are compared on validation rows, or within the train side.
 """
 
 import time
@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator
 
 from pipelines.augment.names import ARMS, BATCH, ROUNDS, Votes
-from pipelines.augment.settings import MOST_AMOUNT, StudySettings, one_of
+from pipelines.augment.settings import MOST_AMOUNT, REPEATS, StudySettings, one_of
 from pipelines.errors import InputError
 from pipelines.store.files import canonical_json, write_atomic
-from tools.design import TrainParams, count_on, device_of, sides_to_choose_by
+from tools.design import TrainParams, count_on, device_of, sides_to_choose_by, split_sides
 from tools.spec import Estimate, ToolContext, ToolResult, ToolSpec
 
 if TYPE_CHECKING:
-    from pipelines.augment.explore import ModelFindings
+    from pipelines.augment.explore import Exploration, ModelFindings
+    from pipelines.augment.trial import Study
 
 # More rows than these tell two arms apart no better, and each fit reads them all.
 MOST_JUDGED = 5000
@@ -33,8 +34,15 @@ class ExploreParams(TrainParams, StudySettings):
     def fits(self) -> int:
         """How many models are trained."""
         variants = 2 if self.screened else 1
-        treatments = 1 + len(self.amounts) * (1 + variants * len(self.arms))
-        return self.draws * treatments * len(self.models)
+        more_real = 0 if self.within else 1
+        treatments = 1 + len(self.amounts) * (more_real + variants * len(self.arms))
+        return self.trials() * treatments * len(self.models)
+
+    def trials(self) -> int:
+        """How often all arms are compared: draws, or folds at most."""
+        from pipelines.models.base import FOLDS
+
+        return REPEATS * FOLDS if self.within else self.draws
 
 
 class AugmentParams(TrainParams):
@@ -57,16 +65,14 @@ class AugmentParams(TrainParams):
 
 def _explore(params: ExploreParams, context: ToolContext) -> ToolResult:
     from pipelines.augment.arms import arm_of
-    from pipelines.augment.explore import explore
     from pipelines.augment.screen import trusted
     from pipelines.augment.trial import Study
-    from pipelines.datasets.splits import draw_rows
 
     started = time.monotonic()
-    train, judges, warnings = sides_to_choose_by(context)
+    [frame] = split_sides(context, "train")
     study = Study(
         arms={
-            name: arm_of(name, params.masks, context.author, context.progress)
+            name: arm_of(name, params.masks, context.author, context.progress, frame=frame)
             for name in params.arms
         },
         models=params.models,
@@ -75,9 +81,7 @@ def _explore(params: ExploreParams, context: ToolContext) -> ToolResult:
         screen=partial(trusted, masks=params.masks) if params.screened else None,
         metric=params.metric,
     )
-    draws = draw_rows(train, params.per_class, params.draws, context.seed)
-    judges = _some(judges, context.seed)
-    found = explore(study, train, draws, judges, seed=context.seed, progress=context.progress)
+    found, warnings = _compared(study, params, context)
     values = found.model_dump(mode="json")
     digest = context.store.make(
         lambda folder: write_atomic(folder / "exploration.json", canonical_json(values))
@@ -86,13 +90,31 @@ def _explore(params: ExploreParams, context: ToolContext) -> ToolResult:
         "metric": params.metric,
         "draws": found.draws,
         "rows_per_draw": found.real_rows,
-        "validation_rows": found.test_rows,
+        "validation_rows": 0 if found.within else found.test_rows,
         "models": [_row(name, of_model) for name, of_model in found.models.items()],
         "warnings": warnings,
         "seconds": {"explore_arms": round(time.monotonic() - started, 3)},
         "device": {"explore_arms": device_of(params.models)},
     }
     return ToolResult(artifacts={"exploration": digest}, numbers=numbers, work=params.fits())
+
+
+def _compared(
+    study: "Study", params: ExploreParams, context: ToolContext
+) -> tuple["Exploration", list[str]]:
+    """What the study found, by draws or within the train side, and warnings."""
+    from pipelines.augment.choose import choose
+    from pipelines.augment.explore import explore
+    from pipelines.datasets.splits import draw_rows
+
+    if params.within:
+        [train] = split_sides(context, "train")
+        return choose(study, train, seed=context.seed, progress=context.progress), []
+    train, judges, warnings = sides_to_choose_by(context)
+    draws = draw_rows(train, params.per_class, params.draws, context.seed)
+    judges = _some(judges, context.seed)
+    found = explore(study, train, draws, judges, seed=context.seed, progress=context.progress)
+    return found, warnings
 
 
 def _some(rows: Any, seed: int) -> Any:
@@ -132,7 +154,7 @@ def _augment(params: AugmentParams, context: ToolContext) -> ToolResult:
         kept = kept.filter(pa.array(fine))
     if not kept.num_rows:
         raise InputError(
-            f"The generator {params.arm} made no row that can be used. {' '.join(made.notes)}",
+            f"The generator {params.arm} made no row that can be used. {' '.join(made.notes())}",
             "Go on without synthetic rows, or take another generator.",
         )
     report = judge(train, kept, masks=params.masks, seed=context.seed, holdout=unseen)
@@ -150,17 +172,19 @@ def _augment(params: AugmentParams, context: ToolContext) -> ToolResult:
         "rows": kept.num_rows,
         "screened_out": made.rows.num_rows - kept.num_rows,
         "train_rows": train.num_rows,
-        "notes": made.notes,
+        "notes": made.notes(),
         "gate": report.verdict,
     }
     return ToolResult(artifacts=artifacts, numbers=numbers, work=float(kept.num_rows))
 
 
 def _estimate_explore(params: ExploreParams, context: ToolContext) -> Estimate:
-    rows = [params.per_class * max(params.amounts)] * len(_classes(context))
-    calls = params.draws * sum(_calls(name, rows) for name in params.arms)
+    most, classes = max(params.amounts), _classes(context)
+    rows = [most * (count if params.within else params.per_class) for count in classes.values()]
+    calls = params.trials() * sum(_calls(name, rows) for name in params.arms)
+    sides = ("train",) if params.within else ("train", "validation")
     return Estimate(
-        rows=count_on(context, "train", "validation"),
+        rows=count_on(context, *sides),
         minutes=context.rates.minutes("explore_arms", params.fits()),
         memory_mb=800,
         llm_calls=calls,

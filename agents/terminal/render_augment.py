@@ -7,20 +7,30 @@ from rich.console import Console
 from agents.terminal.tables import Cell, Column, print_table, say, title
 from pipelines.augment.explore import Exploration, ModelFindings
 from pipelines.augment.names import REAL
+from pipelines.augment.trial import refusals
 
 
 def render_exploration(found: Exploration, console: Console) -> None:
-    """For each model: gains by arm and amount, what a row of each arm is worth, and the verdict."""
+    """For each model: gains by arm and amount, what a row of each arm is worth, and the verdict.
+
+    Then what the quality gate says of each arm's rows.
+    """
     what = "accuracy" if found.metric == "accuracy" else "macro-F1"
     for name, model in found.models.items():
         title(console, f"{name}: {what} with {found.real_rows} real rows {model.alone.mean:.3f}")
         print_table(console, _columns(model), _rows(model))
         kind = model.verdict.kind
         say(console, model.verdict.words, {"use": "green", "undecided": "yellow"}.get(kind, ""))
+    for name, arm in found.arms.items():
+        lost = f" {refusals(arm.refused)}" if arm.refused else ""
+        say(console, f"{name.replace('_', ' ')}: {arm.gate}{lost}")
+    drawn, judges = "draws", "validation rows"
+    if found.within:
+        drawn, judges = "folds", "labelled rows that judged in turn"
     say(
         console,
-        f"Points of {what} gained over the real rows alone: the mean of {found.draws} draws, with "
-        f"an interval that holds for all arms at once; {found.test_rows:,} validation rows.",
+        f"Points of {what} gained over the real rows alone: the mean of {found.draws} {drawn}, "
+        f"with an interval that holds for all arms at once; {found.test_rows:,} {judges}.",
         "dim",
     )
 
@@ -28,7 +38,13 @@ def render_exploration(found: Exploration, console: Console) -> None:
 def _columns(model: ModelFindings) -> list[Column]:
     amounts = sorted({outcome.amount for outcome in model.outcomes})
     heads = [Column(f"{amount:g}:1", number=True) for amount in amounts]
-    return [Column("rows from"), *heads, Column("a row is worth", number=True)]
+    worth = [] if _unrated(model) else [Column("a row is worth", number=True)]
+    return [Column("rows from"), *heads, *worth]
+
+
+def _unrated(model: ModelFindings) -> bool:
+    """Whether there were no more real rows to compare made ones with."""
+    return not any(outcome.arm == REAL for outcome in model.outcomes)
 
 
 def _rows(model: ModelFindings) -> list[list[Cell]]:
@@ -38,5 +54,5 @@ def _rows(model: ModelFindings) -> list[list[Cell]]:
         arm, rate = gains[0].arm, gains[0].rate
         worth = "1" if arm == REAL else "-" if rate is None else f"{rate.rate:.2f}"
         cells = [f"{100 * o.gain:+.1f} [{100 * o.ci[0]:+.1f}, {100 * o.ci[1]:+.1f}]" for o in gains]
-        rows.append([name, *cells, worth])
+        rows.append([name, *cells] if _unrated(model) else [name, *cells, worth])
     return rows

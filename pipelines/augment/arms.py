@@ -19,10 +19,12 @@ def arm_of(
     author: Author | None,
     progress: Progress,
     *,
+    frame: pa.Table | None = None,
     partial: bool = False,
 ) -> Arm:
     """The arm of this name.
 
+    ``frame``: rows, labelled or not, whose ranges and values of texts an author may use.
     ``partial``: what an author wrote before it failed is a result too. Raises InputError for an
     arm that lacks its author.
     """
@@ -36,11 +38,13 @@ def arm_of(
     give_up = (NetloopError,) if partial else ()
 
     def write(real: pa.Table, wanted: Mapping[str, int], seed: int) -> Made:
-        desk = Desk(author, real, masks=masks, seed=seed, progress=progress, give_up=give_up)
+        desk = Desk(
+            author, real, masks=masks, seed=seed, progress=progress, frame=frame, give_up=give_up
+        )
         rows = desk.write(wanted)
         for number in range(1, ROUNDS[name]):
             if not desk.ended:
                 rows = desk.write(wanted, drafts=rows, number=number)
-        return Made(rows, desk.notes())
+        return Made(rows, desk.refused, desk.ended)
 
     return write

@@ -50,9 +50,11 @@ def exchange_rate(
 
     ``real``: scores of shape (draws, sizes) with ``rows`` real rows, shape (sizes,), the fewest
     first; ``synthetic``: of shape (draws, amounts) with the fewest and ``added`` synthetic ones,
-    shape (amounts,). The interval resamples draws. None where more real rows do not help either, so
-    that nothing can be said.
+    shape (amounts,). The interval resamples draws. None where nothing can be said: no synthetic row
+    was made, or more real rows do not help either.
     """
+    if not added.any():
+        return None
     gains = real[:, 1:] - real[:, :1]
     draws = len(real)
     error = gains.std(axis=0, ddof=1) / np.sqrt(draws)

@@ -5,6 +5,7 @@ the same real rows without, and with each amount of each arm's rows; only differ
 draw count.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -13,10 +14,19 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from pipelines.augment.exchange import Rate, exchange_rate
+from pipelines.augment.gate.gate import judge
 from pipelines.augment.names import REAL
 from pipelines.augment.paired import draws_needed, paired_differences
 from pipelines.augment.settings import FEWEST_DRAWS
-from pipelines.augment.trial import ALONE, Study, Treatment, scores_of, training_rows
+from pipelines.augment.trial import (
+    ALONE,
+    Made,
+    Study,
+    Treatment,
+    made_rows,
+    scores_of,
+    training_rows,
+)
 from pipelines.augment.verdict import WORTH, Outcome, Verdict, verdict_of
 from pipelines.errors import InputError
 from pipelines.evaluate.few_labels import Spread, spread
@@ -31,13 +41,30 @@ class ModelFindings(BaseModel):
     verdict: Verdict
 
 
+class ArmFindings(BaseModel):
+    """What is to be said of an arm's rows, whatever models make of them.
+
+    ``rows``: how many it made for a draw; ``refused``: those of all draws that could not be used,
+    by reason; ``gate``: the quality gate's verdict on the rows of all draws together.
+    """
+
+    rows: float
+    refused: dict[str, int]
+    gate: str
+
+
 class Exploration(BaseModel):
-    """All models. ``real_rows`` are those of one draw."""
+    """All models and arms. ``real_rows`` are those of one draw.
+
+    ``within``: draws are folds, and the ``test_rows`` are the labelled rows, held out in turn.
+    """
 
     metric: str
+    within: bool = False
     draws: int
     real_rows: int
     test_rows: int
+    arms: dict[str, ArmFindings]
     models: dict[str, ModelFindings]
 
 
@@ -61,25 +88,45 @@ def explore(
             f"{len(draws)} draws decide nothing: luck alone makes as much of a difference.",
             f"Take {FEWEST_DRAWS} or more.",
         )
-    scores = []
+    scores, made = [], []
     for number, draw in enumerate(draws):
         real = rows.take(pa.array(draw))
         rest = rows.take(pa.array(np.setdiff1d(np.arange(rows.num_rows), draw)))
-        treated = training_rows(study, real, rest, seed + number)
+        made.append(made_rows(study, real, seed + number))
+        treated = training_rows(study, real, made[-1], rest, seed + number)
         told = partial(progress, "draws", number, len(draws), "draws")
         scores.append(scores_of(study, treated, test_rows, seed + number, told))
     progress("draws", len(draws), len(draws), "draws")
+    drawn = rows.take(pa.array(np.unique(np.concatenate(draws))))
     added = {one: float(np.mean([s.added[one] for s in scores])) for one in scores[0].added}
     return Exploration(
         metric=study.metric,
         draws=len(draws),
         real_rows=len(draws[0]),
         test_rows=test_rows.num_rows,
+        arms={
+            name: _arm([one[name] for one in made], drawn, test_rows, study.masks, seed)
+            for name in study.arms
+        },
         models={
             name: _findings([s.models[name] for s in scores], added, len(draws[0]), seed)
             for name in study.models
         },
     )
+
+
+def _arm(
+    made: Sequence[Made], real: pa.Table, unseen: pa.Table, masks: Sequence[str], seed: int
+) -> ArmFindings:
+    """What an arm made of all draws, whose rows are ``real``."""
+    refused: Counter[str] = Counter()
+    for one in made:
+        refused.update(one.refused)
+    rows = pa.concat_tables([one.rows.cast(real.schema) for one in made])
+    gate = "no rows"
+    if rows.num_rows:
+        gate = judge(real, rows, masks=masks, seed=seed, holdout=unseen).verdict
+    return ArmFindings(rows=rows.num_rows / len(made), refused=dict(refused), gate=gate)
 
 
 def _findings(

@@ -1,5 +1,6 @@
 """One draw of real rows with the rows of every arm, and what models make of each."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
@@ -12,6 +13,7 @@ from pipelines.augment.names import REAL
 from pipelines.evaluate.metrics import macro_f1
 from pipelines.models.base import labels_of, predict
 from pipelines.models.fitting import fit_rows
+from pipelines.words import counted
 
 # (real rows, made rows, seed) -> which made rows are good enough, shape (made,)
 Screen = Callable[[pa.Table, pa.Table, int], np.ndarray]
@@ -19,10 +21,27 @@ Screen = Callable[[pa.Table, pa.Table, int], np.ndarray]
 
 @dataclass(frozen=True)
 class Made:
-    """Rows in the schema of the real ones, classes in alternation, and what to tell of them."""
+    """Rows in the schema of the real ones, classes in alternation.
+
+    ``refused`` counts rows that could not be used, by reason; ``ended`` says why an arm stopped
+    before it had made all.
+    """
 
     rows: pa.Table
-    notes: list[str] = field(default_factory=list)
+    refused: Mapping[str, int] = field(default_factory=dict)
+    ended: str = ""
+
+    def notes(self) -> list[str]:
+        """What a person is told of rows that are not there."""
+        return [*filter(None, [self.ended, refusals(self.refused)])]
+
+
+def refusals(refused: Mapping[str, int]) -> str:
+    """Why rows could not be used, the most frequent reason first; nothing if all could."""
+    if not refused:
+        return ""
+    why = ", ".join(f"{reason} {count:,}" for reason, count in Counter(refused).most_common())
+    return f"{counted(sum(refused.values()), 'row')} cannot be used: {why}."
 
 
 class Arm(Protocol):
@@ -66,17 +85,19 @@ class Scores:
     models: dict[str, dict[Treatment, float]]
 
 
+def made_rows(study: Study, real: pa.Table, seed: int) -> dict[str, Made]:
+    """Rows of every arm, as many as the largest amount asks for. Raises what arms refuse."""
+    wanted = _wanted(study, real)
+    return {name: arm(real, wanted, seed) for name, arm in study.arms.items()}
+
+
 def training_rows(
-    study: Study, real: pa.Table, rest: pa.Table | None, seed: int
+    study: Study, real: pa.Table, made: Mapping[str, Made], rest: pa.Table | None, seed: int
 ) -> dict[Treatment, pa.Table]:
     """The training rows of each treatment. Each amount holds all rows of the smaller ones.
 
-    ``rest``: real rows that could have been drawn too; None for no arm of more real rows. Raises
-    what arms refuse.
+    ``rest``: real rows that could have been drawn too; None for no arm of more real rows.
     """
-    labels, counts = np.unique(np.array(labels_of(real), object), return_counts=True)
-    most = max(study.amounts)
-    wanted = {str(name): round(most * int(n)) for name, n in zip(labels, counts, strict=True)}
     found = {ALONE: real}
 
     def add(arm: str, screened: bool, rows: pa.Table, kept: np.ndarray) -> None:
@@ -86,15 +107,21 @@ def training_rows(
             treatment = Treatment(arm, amount, screened)
             found[treatment] = pa.concat_tables([real, added.cast(real.schema)])
 
-    for name, arm in study.arms.items():
-        rows = arm(real, wanted, seed).rows
-        add(name, False, rows, np.ones(rows.num_rows, dtype=bool))
+    for name, arm in made.items():
+        add(name, False, arm.rows, np.ones(arm.rows.num_rows, dtype=bool))
         if study.screen is not None:
-            add(name, True, rows, study.screen(real, rows, seed))
+            add(name, True, arm.rows, study.screen(real, arm.rows, seed))
     if rest is not None:
-        rows = more_real(rest, wanted, seed)
+        rows = more_real(rest, _wanted(study, real), seed)
         add(REAL, False, rows, np.ones(rows.num_rows, dtype=bool))
     return found
+
+
+def _wanted(study: Study, real: pa.Table) -> dict[str, int]:
+    """Rows of each class in the largest amount."""
+    labels, counts = np.unique(np.array(labels_of(real), object), return_counts=True)
+    most = max(study.amounts)
+    return {str(name): round(most * int(n)) for name, n in zip(labels, counts, strict=True)}
 
 
 def more_real(rest: pa.Table, wanted: Mapping[str, int], seed: int) -> pa.Table:

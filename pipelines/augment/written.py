@@ -1,7 +1,8 @@
 """Rows that an author writes, such as a language model: asked for in batches, checked cell by cell.
 
 Whoever writes sees ranges, the values of texts and, if it may, real rows of the class in each
-request; what it answers is data: a cell that no column can hold is refused, with its row.
+request; what it answers is data: a cell that no column can hold is refused, with its row. Ranges
+and values are of all rows at hand, labelled or not: of a heavy tail twenty rows show nothing.
 """
 
 from collections import Counter
@@ -18,10 +19,9 @@ from pipelines.augment.names import BATCH
 from pipelines.errors import InputError
 from pipelines.models.base import labels_of
 from pipelines.progress import Progress
-from pipelines.words import counted
 
 SHOTS = 10
-MOST_VALUES = 40
+MOST_VALUES = 100
 # Batches that are asked for beyond those needed if every row were good.
 PATIENCE = 3
 DIGITS = 6
@@ -42,14 +42,18 @@ class Desk:
         masks: Sequence[str],
         seed: int,
         progress: Progress,
+        frame: pa.Table | None = None,
         give_up: tuple[type[Exception], ...] = (),
     ) -> None:
-        """``give_up``: errors of the author after which what there is so far is kept."""
+        """``frame``: rows whose labels are not looked at, for ranges and values of texts.
+
+        ``give_up``: errors of the author after which what there is so far is kept.
+        """
         self.refused: Counter[str] = Counter()
         self.ended = ""
         self._author = author
         self._rows = rows
-        self._cells = Cells.of(rows, masks)
+        self._cells = Cells.of(rows if frame is None else pa.concat_tables([rows, frame]), masks)
         self._labels = np.array(labels_of(rows), object)
         self._seed = seed
         self._progress = progress
@@ -80,14 +84,6 @@ class Desk:
         if not pieces:
             return self._rows.slice(0, 0)
         return pa.concat_tables(pieces).take(alternating([piece.num_rows for piece in pieces]))
-
-    def notes(self) -> list[str]:
-        """What a person is told of its rows that are not there."""
-        told = [self.ended] if self.ended else []
-        if self.refused:
-            why = ", ".join(f"{reason} {count:,}" for reason, count in self.refused.most_common())
-            told.append(f"{counted(self.refused.total(), 'row')} cannot be used: {why}.")
-        return told
 
     def _good_rows(
         self, label: str, count: int, drafts: pa.Table | None, number: int
@@ -134,7 +130,7 @@ class Desk:
     def _texts(self) -> Iterator[ColumnAsked]:
         """The parts that are one column with few values; a flow's packets follow its amounts."""
         for names in self._cells.parts:
-            column = self._rows[names[0]]
+            column = self._cells.rows[names[0]]
             values = set(column.unique().to_pylist()) - {None}
             if len(names) == 1 and 0 < len(values) <= MOST_VALUES:
                 optional = column.null_count > 0
@@ -155,20 +151,26 @@ class Desk:
         if not good:
             return self._rows.slice(0, 0)
         amounts = len(self._cells.amounts)
-        values = np.array([row[:amounts] for row in good], dtype=np.float64)
+        numbers = np.array([row[:amounts] for row in good], dtype=np.float64)
         own = np.flatnonzero(self._labels == label)
         members = self._cells.members(own)
         near = np.zeros(len(good), dtype=np.int64)
         if amounts:
-            near = pairwise_distances_argmin(members.scaled(values), members.scaled(members.values))
+            near = pairwise_distances_argmin(
+                members.scaled(numbers), members.scaled(members.values)
+            )
         donors = np.repeat(own[near][:, None], members.parts, axis=1)
         asked = [column.name for column in self._columns[amounts:]]
         for place, names in enumerate(self._cells.parts):
             if names[0] in asked:
-                first = {value: at for at, value in enumerate(self._rows[names[0]].to_pylist())}
+                first = {
+                    value: at for at, value in enumerate(self._cells.rows[names[0]].to_pylist())
+                }
                 column = amounts + asked.index(names[0])
                 donors[:, place] = [first[row[column]] for row in good]
-        return self._cells.table(np.arange(self._rows.num_rows), Drawn(values, donors), label)
+        return self._cells.table(
+            np.arange(self._cells.rows.num_rows), Drawn(numbers, donors), label
+        )
 
 
 def _short(value: float | None) -> float | None:

@@ -94,6 +94,25 @@ def test_a_study_says_for_each_model_what_to_do(context: MakeContext) -> None:
     ).fits()  # fmt: skip
 
 
+def test_a_choice_within_the_labelled_rows(context: MakeContext) -> None:
+    place = context(EXPLORE.name)
+    asked = {"arms": ["duplicates"], "amounts": [2, 1], "models": ["majority"], "within": True}
+    result = run(EXPLORE, place, **asked)
+    assert (result.numbers["draws"], result.numbers["rows_per_draw"]) == (10, 64)
+    assert result.numbers["validation_rows"] == 0, "they are not read"
+    [found] = result.numbers["models"]
+    assert (found["kind"], found["arm"], found["gain"]) == ("undecided", None, 0.0)
+    assert found["words"].startswith("Declined: 80 labelled rows")
+    folder = place.store.path(result.artifacts["exploration"])
+    kept = json.loads((folder / "exploration.json").read_bytes())
+    assert kept["within"]
+    arms = [outcome["arm"] for outcome in kept["models"]["majority"]["outcomes"]]
+    assert arms == ["duplicates"] * 2, "there are no more real rows"
+    assert result.work == 10 * 3
+    estimate = EXPLORE.estimate(check_params(EXPLORE, asked), place)
+    assert estimate.rows == 80
+
+
 def test_rows_are_made_of_the_train_side_alone(context: MakeContext) -> None:
     place = context(MAKE.name)
     result = run(MAKE, place, arm="smote", amount=0.5)

@@ -63,7 +63,9 @@ def near_copies(pair: Pair) -> Check:
     """
     if len(pair.real.points) < FEWEST_ROWS:
         return unjudged("near_copies", "near copies: too few real rows to say what near is")
-    close = np.concatenate([pair.closeness.of(points) for points in pair.synthetic_points()])
+    close = np.concatenate(
+        [pair.closeness.of(points) for points in pair.space.batches(pair.synthetic_rows)]
+    )
     usual = np.sort(pair.closeness.of_real())
     place = int(NEAR_SHARE * len(usual))
     near = (close < min(float(usual[place]), MOST_NEAR)) & ~_copied(pair)

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from pipelines.augment.gate.chance import share_bar, unseen_share
 from pipelines.augment.gate.check import Check, at_most, unjudged
 from pipelines.augment.gate.models import fitted, forest, logistic, neighbours, out_of_fold
-from pipelines.augment.gate.pair import Pair, label_array
+from pipelines.augment.gate.pair import MOST_ROWS, Pair, label_array, sampled
 from pipelines.augment.names import Votes
+from pipelines.models.base import FOLDS, stratified_folds
 from pipelines.words import counted
 
 NAME = "label_noise"
@@ -52,11 +54,32 @@ def votes_against(pair: Pair) -> np.ndarray | None:
     points, labels, known = _learned(pair)
     if len(known) < 2:
         return None
+    return _contradicted(points, labels, pair, pair.synthetic_rows)
+
+
+def peers_against(pair: Pair) -> np.ndarray:
+    """The same of models that learned from the real rows and from the other synthetic ones, a fold
+    of which each model has not seen, shape (rows,)."""
+    rows = pair.synthetic_rows
+    _, numbers = np.unique(label_array(rows), return_inverse=True)
+    fold = stratified_folds(numbers, FOLDS, pair.seed)
+    against = np.zeros(rows.num_rows, dtype=np.int64)
+    for number in np.unique(fold):
+        out = fold == number
+        peers = sampled(rows.filter(pa.array(~out)), MOST_ROWS, pair.seed)
+        points = np.concatenate([pair.real.points, pair.space.points(peers)])
+        labels = np.concatenate([pair.real.labels, label_array(peers)])
+        against[out] = _contradicted(points, labels, pair, rows.filter(pa.array(out)))
+    return against
+
+
+def _contradicted(points: np.ndarray, labels: np.ndarray, pair: Pair, rows: pa.Table) -> np.ndarray:
+    """How many of three models that learned from ``points`` contradict each label of ``rows``."""
     models = [fitted(learner, points, labels, pair.seed) for learner in MODELS]
     guesses = [
-        np.stack([model.predict(part) for model in models]) for part in pair.synthetic_points()
+        np.stack([model.predict(part) for model in models]) for part in pair.space.batches(rows)
     ]
-    return np.asarray((np.hstack(guesses) != label_array(pair.synthetic_rows)).sum(axis=0))
+    return np.asarray((np.hstack(guesses) != label_array(rows)).sum(axis=0))
 
 
 def _learned(pair: Pair) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -38,6 +38,11 @@ class Space:
         """Float64 of shape (rows, features): distances of float32 lose near copies."""
         return self._scaled(self.encoder.transform(rows))
 
+    def batches(self, rows: pa.Table) -> Iterator[np.ndarray]:
+        """The points of many rows, some at a time."""
+        for start in range(0, rows.num_rows, BATCH_ROWS):
+            yield self.points(rows.slice(start, BATCH_ROWS))
+
     def sample(self, rows: pa.Table) -> "Sample":
         """The rows with their features and points."""
         features = self.encoder.transform(rows)
@@ -125,11 +130,6 @@ class Pair:
         ]
         enough = [set(names[count >= fewest].tolist()) for names, count in counts]
         return sorted(enough[0] & enough[1])
-
-    def synthetic_points(self) -> Iterator[np.ndarray]:
-        """The points of all synthetic rows, some rows at a time."""
-        for start in range(0, self.synthetic_rows.num_rows, BATCH_ROWS):
-            yield self.space.points(self.synthetic_rows.slice(start, BATCH_ROWS))
 
 
 def label_array(rows: pa.Table) -> np.ndarray:

@@ -69,3 +69,7 @@ def test_the_curve_never_falls() -> None:
     rows = np.array([10.0, 20, 40])
     found = fit_curve(rows, np.array([0.9, 0.8, 0.7])).at(rows)
     assert (np.diff(found) >= 0).all()
+
+
+def test_no_rows_have_no_rate() -> None:
+    assert exchange_rate(SIZES, real(), np.zeros(3), scores(0.0)[:, :3], seed=0) is None

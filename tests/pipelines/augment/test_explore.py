@@ -17,6 +17,7 @@ from pipelines.augment.trial import (
     Made,
     Study,
     Treatment,
+    made_rows,
     more_real,
     training_rows,
 )
@@ -82,7 +83,7 @@ def test_each_cell_has_the_rows_that_it_says(make_related) -> None:
     rows = make_related(50, 1)
     real, rest = rows.slice(0, 8), rows.slice(8)
     study = Study({"copies": copies}, (MODEL,), MASKS, amounts=(0.25, 1.0, 2.0))
-    cells = training_rows(study, real, rest, seed=0)
+    cells = training_rows(study, real, made_rows(study, real, 0), rest, seed=0)
     sizes = {cell: found.num_rows - 8 for cell, found in cells.items()}
     assert sizes == {
         ALONE: 0,
@@ -113,12 +114,35 @@ def test_a_screen_sorts_out_rows_of_each_amount(make_related) -> None:
         return np.arange(made.num_rows) % 2 == 0
 
     study = Study({"copies": copies}, (MODEL,), MASKS, amounts=(1.0, 2.0), screen=every_second)
-    cells = training_rows(study, rows.slice(0, 8), None, seed=0)
+    real = rows.slice(0, 8)
+    cells = training_rows(study, real, made_rows(study, real, 0), None, seed=0)
     sizes = {cell: found.num_rows - 8 for cell, found in cells.items()}
     assert sizes[Treatment("copies", 1.0, screened=True)] == 4
     assert sizes[Treatment("copies", 2.0, screened=True)] == 8
     assert sizes[Treatment("copies", 2.0)] == 16
     assert not any(treatment.arm == REAL for treatment in cells)
+
+
+def test_the_gate_calls_rows_what_they_are(make_related) -> None:
+    """Of all draws together, since few rows of one draw show little."""
+
+    def shuffled(real: pa.Table, wanted: Mapping[str, int], seed: int) -> Made:
+        return Made(generate("marginals", real, wanted, masks=MASKS, seed=seed))
+
+    def refusing(real: pa.Table, wanted: Mapping[str, int], seed: int) -> Made:
+        return Made(real.slice(0, 0), {"a copy": 3}, "The budget is spent.")
+
+    good = perfect(make_related, 2.0)
+    arms = {"good": good, "copies": copies, "wrong": flipped(good, 0.4), "refusing": refusing}
+    found = explored(make_related, {**arms, "shuffled": shuffled}).arms
+    words = {name: arm.gate for name, arm in found.items()}
+    assert "copies" in words["copies"]
+    assert "bear labels that the real rows contradict" in words["wrong"]
+    assert "correlat" in words["shuffled"]
+    assert not any(fault in words["good"] for fault in ("copies", "correlat"))
+    assert found["refusing"].gate == "no rows"
+    assert found["refusing"].refused == {"a copy": 30}, "ten draws"
+    assert (found["good"].rows, found["refusing"].rows) == (96, 0)
 
 
 def test_a_perfect_generator_is_used_at_a_fair_rate(make_related) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.augment.asking import Cell, RowsAsked
 from pipelines.augment.names import BATCH
+from pipelines.augment.trial import Made
 from pipelines.augment.written import PATIENCE, SHOTS, Desk
 from pipelines.errors import InputError, NetloopError
 from pipelines.progress import silent
@@ -56,7 +57,7 @@ def test_a_whole_order_in_batches(make_related) -> None:
     assert [asked.count for asked in author.asked] == [BATCH, BATCH, 5, 5]
     assert made.schema.equals(rows.schema)
     assert sorted(made["label"].to_pylist()) == ["a"] * 45 + ["b"] * 5
-    assert desk.notes() == []
+    assert desk.refused == {}
     assert made["address"].null_count == 50
 
 
@@ -108,7 +109,8 @@ def test_rows_of_another_width_and_copies(make_related) -> None:
     assert desk.refused["too few cells"] == desk.refused["too many cells"] == 3
     assert desk.refused["a copy"] == 5, "of an example, and of its own row, until there were three"
     assert made.num_rows == len(author.asked) == 3
-    assert desk.notes() == [
+    assert Made(made, desk.refused, "It ended.").notes() == [
+        "It ended.",
         "11 rows cannot be used: a copy 5, too few cells 3, too many cells 3.",
     ]
 
@@ -152,12 +154,32 @@ def test_a_later_round_shows_drafts_and_real_rows(make_related) -> None:
     assert {draft[0] for asked in author.asked for draft in asked.drafts} <= sizes
 
 
+def test_ranges_and_texts_are_of_all_rows_at_hand(make_records) -> None:
+    """What twenty rows lack is no fault; labels of the others are not looked at."""
+    rows = make_records(["a", "b"] * 3, x=[1, 2, 3, 4, 5, 6], y=[0] * 6, kind=["p"] * 6)
+    frame = make_records(["c"] * 4, x=[0, 5, 900, 7], y=[0, 1, 2, 3], kind=["p", "q", "q", "r"])
+    given: list[list[Cell]] = [[800, 2, "q"], [4, 3, "r"], [5, 0, "s"], [9_000, 1, "p"]]
+    made, desk, author = wrote(rows, lambda asked: given, {"a": 2}, frame=frame)
+    [asked] = author.asked
+    assert [(c.name, c.low, c.high) for c in asked.columns[:2]] == [("x", 0, 900), ("y", 0, 3)]
+    assert asked.columns[2].values == ["p", "q", "r"]
+    own = [[1, 0, "p"], [3, 0, "p"], [5, 0, "p"]]
+    assert sorted(asked.examples) == own, "rows of the class, as they are labelled"
+    rows_made = [[row[name] for name in ("x", "y", "kind")] for row in made.to_pylist()]
+    assert rows_made == given[:2]
+    assert made["label"].to_pylist() == ["a", "a"]
+    assert desk.refused == {}
+
+    _, alone, _ = wrote(rows, lambda asked: given, {"a": 2})
+    assert alone.refused["a value that the column does not have"] > 0, "without them it is one"
+
+
 def test_texts_and_unasked_columns_are_real_ones(make_records) -> None:
-    many = [f"GET /{place}" for place in range(60)]
-    rows = make_records(["a", "b"] * 30, x=list(range(60)), url=many, kind=["p", "q", "r"] * 20)
+    many = [f"GET /{place}" for place in range(120)]
+    rows = make_records(["a", "b"] * 60, x=list(range(120)), url=many, kind=["p", "q", "r"] * 40)
 
     def answer(asked: RowsAsked) -> list[list[Cell]]:
-        assert [column.name for column in asked.columns] == ["x", "kind"], "60 texts are too many"
+        assert [column.name for column in asked.columns] == ["x", "kind"], "120 texts are too many"
         return [[20.4, "q"], [40.6, "p"]]
 
     made, _, _ = wrote(rows, answer, {"a": 2})

@@ -75,6 +75,6 @@ def test_classes_are_those_with_rows_enough_on_both_sides(plain, pair_of) -> Non
 def test_all_synthetic_rows_become_points(plain, pair_of, monkeypatch) -> None:
     monkeypatch.setattr("pipelines.augment.gate.pair.BATCH_ROWS", 2)
     pair = pair_of(plain(x=[1.0, 2.0]), plain(x=[1.0, 2.0, 5.0, 1.0, 2.0]))
-    parts = list(pair.synthetic_points())
+    parts = list(pair.space.batches(pair.synthetic_rows))
     assert [len(part) for part in parts] == [2, 2, 1]
     assert (np.vstack(parts) == pair.synthetic.points).all()
