@@ -17,10 +17,24 @@ def load_spec(path: Path, changes: list[str] | None = None) -> Spec:
     """Read a spec file and apply ``key=value`` changes (dotted keys, YAML values).
 
     Raises InputError: no such file, no YAML, an unknown key (with the nearest valid one), a value
-    out of bounds, an environment variable that is not set.
+    out of bounds, an environment variable that is not set, several specs in one file.
+    """
+    specs = load_specs(path, changes)
+    if len(specs) > 1:
+        raise InputError(
+            f"The file {path} holds {len(specs)} specs, and one is run at a time.",
+            "netloop augment takes them all; else give each a file of its own.",
+        )
+    return specs[0]
+
+
+def load_specs(path: Path, changes: list[str] | None = None) -> list[Spec]:
+    """Read all specs of a file, one or more, with ``---`` between them; changes are for all.
+
+    Raises InputError as ``load_spec`` does, but for several.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        contents = [*yaml.safe_load_all(path.read_text(encoding="utf-8"))]
     except OSError as error:
         raise InputError(
             f"The spec {path} cannot be read: {error.strerror}.",
@@ -28,11 +42,12 @@ def load_spec(path: Path, changes: list[str] | None = None) -> Spec:
         ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"The spec {path} is not YAML: {_one_line(error)}.") from error
-    if not isinstance(content, dict):
+    if not contents or not all(isinstance(content, dict) for content in contents):
         raise InputError(f"The spec {path} is not a mapping of keys.", "Begin with 'goal: ...'.")
     for change in changes or []:
-        _apply(content, change)
-    return parse_spec(content, str(path))
+        for content in contents:
+            _apply(content, change)
+    return [parse_spec(content, str(path)) for content in contents]
 
 
 def parse_spec(content: dict[str, Any], where: str) -> Spec:

@@ -70,10 +70,12 @@ def _explore(params: ExploreParams, context: ToolContext) -> ToolResult:
 
     started = time.monotonic()
     [frame] = split_sides(context, "train")
+    plain = [name for name in params.arms if name not in ROUNDS]
+    names = params.arms if context.author or not plain else plain
     study = Study(
         arms={
             name: arm_of(name, params.masks, context.author, context.progress, frame=frame)
-            for name in params.arms
+            for name in names
         },
         models=params.models,
         masks=params.masks,
@@ -82,6 +84,8 @@ def _explore(params: ExploreParams, context: ToolContext) -> ToolResult:
         metric=params.metric,
     )
     found, warnings = _compared(study, params, context)
+    if left := [name for name in params.arms if name not in names]:
+        warnings = [*warnings, f"No language model is configured: {', '.join(left)} left out."]
     values = found.model_dump(mode="json")
     digest = context.store.make(
         lambda folder: write_atomic(folder / "exploration.json", canonical_json(values))

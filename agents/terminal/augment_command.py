@@ -3,11 +3,16 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agents.terminal.options import DEFAULT_WORKSPACE, Json, Offline, Workspace
+
+if TYPE_CHECKING:
+    from agents.spec import Spec
+    from pipelines.report.exploration_page import StudyOnPage
+    from pipelines.store.run import RunFolder
 
 
 def augment(
@@ -23,38 +28,48 @@ def augment(
     """Find out whether synthetic rows help, which, and how many.
 
     Walks the run of the spec up to what the study found, and leaves it there: nothing is decided
-    by this. Arms are compared on validation rows; the test side stays unread.
+    by this. Arms are compared on validation rows; the test side stays unread. A file of several
+    specs (with --- between them) is studied spec by spec; one page shows all.
 
     Example: netloop augment examples/nsl_kdd_augmentation.yaml
     """
     from rich.console import Console
 
     from agents.spec import AugmentationSpec
-    from agents.spec_file import load_spec
+    from agents.spec_file import load_specs
     from agents.terminal.render_augment import render_exploration
-    from pipelines.augment.explore import Exploration
+    from agents.terminal.tables import say
     from pipelines.report.exploration import draw_exploration
+    from pipelines.report.exploration_page import render_studies
+    from pipelines.store.files import write_atomic
 
-    given = load_spec(spec, changes)
-    if given.augmentation is None:
-        given = given.model_copy(update={"augmentation": AugmentationSpec()})
-    run, folder = _explored(given, workspace)
-    found = Exploration.model_validate_json((folder / "exploration.json").read_bytes())
-    pictures = draw_exploration(found, run.path)
-    if as_json:
-        paths = [str(path) for path in pictures]
-        printed = {"run": run.id, **found.model_dump(mode="json"), "pictures": paths}
-        sys.stdout.write(json.dumps(printed) + "\n")
-        return
     console = Console(markup=False, highlight=False)
-    render_exploration(found, console)
-    for path in pictures:
-        console.print(f"Picture: {path}", soft_wrap=True)
-    console.print(f"Go on with it: netloop runs resume {run.id}", soft_wrap=True)
+    studies = []
+    for given in load_specs(spec, changes):
+        if given.augmentation is None:
+            given = given.model_copy(update={"augmentation": AugmentationSpec()})
+        run, study = _explored(given, workspace)
+        studies.append(study)
+        pictures = draw_exploration(study.found, run.path)
+        if as_json:
+            told = {"run": run.id, **study.found.model_dump(mode="json")}
+            told |= {"asked": study.asked, "tokens": study.tokens}
+            sys.stdout.write(json.dumps({**told, "pictures": [*map(str, pictures)]}) + "\n")
+            sys.stdout.flush()
+            continue
+        say(console, study.goal, "bold")
+        render_exploration(study.found, console)
+        for path in pictures:
+            console.print(f"Picture: {path}", soft_wrap=True)
+        console.print(f"Go on with it: netloop runs resume {run.id}", soft_wrap=True)
+    page = run.path / "augmentation.html"
+    write_atomic(page, render_studies(studies))
+    if not as_json:
+        console.print(f"Page: {page}", soft_wrap=True)
 
 
-def _explored(spec: Any, workspace: Path) -> tuple[Any, Path]:
-    """The run and the folder of its study. Raises NetloopError if it did not come to one."""
+def _explored(spec: "Spec", workspace: Path) -> "tuple[RunFolder, StudyOnPage]":
+    """The run and its study. Raises NetloopError if it did not come to one."""
     from rich.console import Console
 
     from agents.checkpoints import STAGES, Decision, Plan
@@ -62,8 +77,11 @@ def _explored(spec: Any, workspace: Path) -> tuple[Any, Path]:
     from agents.planners.choose import planner_of
     from agents.policy import approve_all
     from agents.terminal.progress import RichProgress
+    from agents.trail import Trail
+    from pipelines.augment.explore import Exploration
     from pipelines.datasets.sources import describe_source
     from pipelines.errors import NetloopError
+    from pipelines.report.exploration_page import StudyOnPage
 
     def decide(plan: Plan) -> Decision | None:
         later = STAGES.index(plan.stage) > STAGES.index("augmentation")
@@ -83,4 +101,13 @@ def _explored(spec: Any, workspace: Path) -> tuple[Any, Path]:
             f"Run {run.id} stopped before the study of synthetic rows.",
             f"See why: netloop runs show {run.id}",
         )
-    return run, run.store.path(digest)
+    cost = Trail(run).cost()
+    content = (run.store.path(digest) / "exploration.json").read_bytes()
+    return run, StudyOnPage(
+        run=run.id,
+        goal=spec.goal,
+        source=Path(spec.data.source).name,
+        found=Exploration.model_validate_json(content),
+        asked=cost.llm_calls,
+        tokens=cost.tokens,
+    )

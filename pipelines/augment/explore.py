@@ -105,7 +105,7 @@ def explore(
         real_rows=len(draws[0]),
         test_rows=test_rows.num_rows,
         arms={
-            name: _arm([one[name] for one in made], drawn, test_rows, study.masks, seed)
+            name: _arm([one[name] for one in made], drawn, rows, test_rows, study.masks, seed)
             for name in study.arms
         },
         models={
@@ -116,7 +116,12 @@ def explore(
 
 
 def _arm(
-    made: Sequence[Made], real: pa.Table, unseen: pa.Table, masks: Sequence[str], seed: int
+    made: Sequence[Made],
+    real: pa.Table,
+    known: pa.Table,
+    unseen: pa.Table,
+    masks: Sequence[str],
+    seed: int,
 ) -> ArmFindings:
     """What an arm made of all draws, whose rows are ``real``."""
     refused: Counter[str] = Counter()
@@ -125,7 +130,7 @@ def _arm(
     rows = pa.concat_tables([one.rows.cast(real.schema) for one in made])
     gate = "no rows"
     if rows.num_rows:
-        gate = judge(real, rows, masks=masks, seed=seed, holdout=unseen).verdict
+        gate = judge(real, rows, masks=masks, seed=seed, holdout=unseen, known=known).verdict
     return ArmFindings(rows=rows.num_rows / len(made), refused=dict(refused), gate=gate)
 
 

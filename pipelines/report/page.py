@@ -86,6 +86,20 @@ def render_page(report: ReportData) -> str:
     """The report as HTML; the same report gives the same text."""
     sections = all_sections(report)
     links = "".join(f'<a href="#{name}">{text(title)}</a>' for name, title, _ in sections)
+    return document(
+        f"{report.goal} · netloop {report.run}",
+        Markup(
+            f"<p>netloop report &middot; run {text(report.run)} &middot; {text(report.outcome)}</p>"
+            f"\n<h1>{text(report.goal, 2000)}</h1>"
+        ),
+        summary(report),
+        Markup(f'<nav aria-label="Sections">{links}</nav>'),
+        *(Markup(content) for _, _, content in sections),
+    )
+
+
+def document(title: str, header: Markup, *parts: Markup) -> str:
+    """A whole page: its title in the window, its head, what stands under it."""
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -93,18 +107,15 @@ def render_page(report: ReportData) -> str:
 <meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
-<title>{text(report.goal, 80)} &middot; netloop {text(report.run)}</title>
+<title>{text(title, 120)}</title>
 <style>{STYLE}</style>
 </head>
 <body>
 <main>
 <header>
-<p>netloop report &middot; run {text(report.run)} &middot; {text(report.outcome)}</p>
-<h1>{text(report.goal, 2000)}</h1>
+{header}
 </header>
-{summary(report)}
-<nav aria-label="Sections">{links}</nav>
-{join(Markup(content) for _, _, content in sections)}
+{join(parts)}
 </main>
 </body>
 </html>

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from agents.spec import Spec
-from agents.spec_file import expand, load_spec
+from agents.spec_file import expand, load_spec, load_specs
 from pipelines.errors import InputError
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
@@ -200,8 +200,7 @@ def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_is_valid(example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETLOOP_DATA", "/data")
-    spec = load_spec(example)
-    assert "$" not in spec.data.source
+    assert all("$" not in spec.data.source for spec in load_specs(example))
 
 
 def test_a_spec_survives_json(path: Path) -> None:
@@ -210,3 +209,33 @@ def test_a_spec_survives_json(path: Path) -> None:
     assert yaml.safe_load(yaml.safe_dump(spec.model_dump(mode="json"))) == spec.model_dump(
         mode="json"
     )
+
+
+TWO = "goal: one\ndata: {source: a}\n---\ngoal: two\ndata: {source: b}\n"
+
+
+def test_several_specs_in_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(TWO)
+    found = load_specs(path, ["seed=5"])
+    assert [(spec.goal, spec.data.source, spec.seed) for spec in found] == [
+        ("one", "a", 5), ("two", "b", 5),
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="holds 2 specs") as caught:
+        load_spec(path)
+    assert "netloop augment" in caught.value.mend
+
+
+@pytest.mark.parametrize("text", ["", "---\n", TWO + "---\n- a\n", TWO + "---\n"])
+def test_a_part_that_is_no_spec(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match="not a mapping"):
+        load_specs(path)
+
+
+def test_a_wrong_key_in_the_second(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(TWO + "gaol: x\n")
+    with pytest.raises(InputError, match="gaol"):
+        load_specs(path)

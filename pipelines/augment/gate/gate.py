@@ -49,19 +49,21 @@ def judge(
     masks: Sequence[str],
     seed: int,
     holdout: pa.Table | None = None,
+    known: pa.Table | None = None,
     votes: Votes = 2,
 ) -> GateReport:
     """Compare synthetic rows with the labelled real rows they were made from.
 
-    ``holdout``: real rows that the generator never saw. ``votes``: how many of three models must
-    contradict a label (1 filters hardest). Only columns that the masks leave and the label are
-    compared; masked columns are read for identifiers. Every row is asked whether it is valid, a
-    copy, wrongly labelled, or holds an identifier, and, where there are too many such rows, whether
-    it repeats another or nearly copies a real one; it is kept if nothing is found. All else, and
-    the real rows that neighbours and models come from, is a sample chosen by the seed of at most
-    pair.MOST_ROWS rows a side. Rows of another schema fail at once, and nothing else is
-    checked. Raises InputError without synthetic or real rows, for real rows without a label, and
-    for a holdout of another schema.
+    ``holdout``: real rows that the generator never saw. ``known``: all rows at hand, the real
+    ones among them, that say what a row can be; the real ones alone if left out. ``votes``: how
+    many of three models must contradict a label (1 filters hardest). Only columns that the
+    masks leave and the label are compared; masked columns are read for identifiers. Every row
+    is asked whether it is valid, a copy, wrongly labelled, or holds an identifier, and, where
+    there are too many such rows, whether it repeats another or nearly copies a real one; it is
+    kept if nothing is found. All else, and the real rows that neighbours and models come from,
+    is a sample chosen by the seed of at most pair.MOST_ROWS rows a side. Rows of another schema
+    fail at once, and nothing else is checked. Raises InputError without synthetic or real rows,
+    for real rows without a label, and for a holdout of another schema.
     """
     for rows, what in ((real, "real"), (synthetic, "synthetic")):
         if not rows.num_rows:
@@ -77,7 +79,7 @@ def judge(
     pair = Pair.of(real, synthetic, masks, seed)
     found = ballot(pair)
     checks = [
-        validity(real, synthetic, masks),
+        validity(real if known is None else known, synthetic, masks),
         copies(pair),
         repeats(pair),
         near_copies(pair),

@@ -11,6 +11,7 @@ from agents.checkpoints import Plan
 from agents.life_cycle import create_run, opened
 from agents.policy import approve_all
 from agents.spec import Spec
+from pipelines.store.events import read_events
 from pipelines.store.run import RunFolder
 from tests.shared.command_line import Command, command_runner
 
@@ -87,6 +88,34 @@ def test_as_json(run: Command, spec_file: Path, tmp_path: Path) -> None:
         "duplicates", "more_real_rows",
     ]  # fmt: skip
     assert found["models"]["knn"]["verdict"]["kind"] in ("use", "none", "undecided")
+
+
+def test_several_studies_on_one_page(run: Command, content: dict[str, Any], tmp_path: Path) -> None:
+    arms = {"arms": ["duplicates", "llm"], "amounts": [1, 2]}
+    parts = [
+        {**content, "goal": goal, "augmentation": {**SMALL, **arms}}
+        for goal in ("Tell bad from good", "<b>Again</b>")
+    ]
+    path = tmp_path / "both.yaml"
+    path.write_text("---\n".join(json.dumps(part) + "\n" for part in parts))
+    ended = run("augment", path, "--workspace", tmp_path / "w")
+    assert ended.code == 0, ended.err
+    first, second = RunFolder.all(tmp_path / "w")
+    assert "Tell bad from good" in ended.out and "<b>Again</b>" in ended.out
+    assert ended.out.splitlines()[-1] == f"Page: {second.path / 'augmentation.html'}"
+    page = (second.path / "augmentation.html").read_text()
+    assert "2 studies of synthetic rows" in page
+    assert f"Run {first.id}" in page and f"Run {second.id}" in page
+    assert page.count("<svg") == 0 and page.count("data:image/svg+xml") == 4, "light and dark"
+    assert "<script" not in page and "<b>Again" not in page
+    assert "are copies of real rows" in page and "the worst draw" in page
+    [warned] = {
+        line
+        for event in read_events(second.events)
+        for line in event.data.get("numbers", {}).get("warnings", [])
+        if "language model" in str(line)
+    }
+    assert warned == "No language model is configured: llm left out."
 
 
 def test_the_run_goes_on_where_the_command_left_it(

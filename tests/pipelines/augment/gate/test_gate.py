@@ -84,6 +84,19 @@ def test_shuffled_columns_are_called_by_their_name(world) -> None:
     assert "correlations are gone, as in shuffled columns" in found.verdict
 
 
+def test_what_a_row_can_be_all_rows_at_hand_say(plain) -> None:
+    """Few labelled rows lack a category that others have: it is no fault of made rows."""
+
+    def rows(kinds: str, count: int, seed: int) -> pa.Table:
+        random = np.random.default_rng(seed)
+        return plain(["a", "b"] * count, x=random.normal(size=2 * count), kind=[*kinds] * count)
+
+    real, made, others = rows("pq", 60, 0), rows("pr", 60, 1), rows("qr", 200, 2)
+    known = pa.concat_tables([real, others])
+    assert len(judged(real, made).check("validity").rows) == 60
+    assert judged(real, made, known=known).check("validity").rows == []
+
+
 def test_many_faults_are_not_all_told(world) -> None:
     made = world(120, 1)
     labels = pa.array(np.random.default_rng(0).permutation(made["label"].to_pylist()).tolist())
