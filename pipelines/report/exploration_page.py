@@ -47,8 +47,8 @@ def render_studies(studies: Sequence[StudyOnPage]) -> str:
 def _study(place: int, study: StudyOnPage) -> Markup:
     found = study.found
     about = (
-        f"Run {study.run}: {found.real_rows} real rows a draw, {found.draws} draws, judged by "
-        f"{found.test_rows:,} rows of their own; {_metric(found)}."
+        f"{study.source}, run {study.run}: {found.draws} draws of {found.real_rows} real rows, "
+        f"judged by {found.test_rows:,} rows of their own; {_metric(found)}."
     )
     if found.within:
         about = (
@@ -61,7 +61,7 @@ def _study(place: int, study: StudyOnPage) -> Markup:
     cost = f"A language model was asked {study.asked:,} times: {study.tokens:,} tokens."
     return section(
         f"study-{place}",
-        study.source,
+        study.goal,
         element("p", about),
         *(part for name, model in found.models.items() for part in _model(name, model, found)),
         element("h3", "What the quality gate says of the rows"),

@@ -105,7 +105,7 @@ def test_several_studies_on_one_page(run: Command, content: dict[str, Any], tmp_
     assert ended.out.splitlines()[-1] == f"Page: {second.path / 'augmentation.html'}"
     page = (second.path / "augmentation.html").read_text()
     assert "2 studies of synthetic rows" in page
-    assert f"Run {first.id}" in page and f"Run {second.id}" in page
+    assert f"run {first.id}" in page and f"run {second.id}" in page
     assert page.count("<svg") == 0 and page.count("data:image/svg+xml") == 4, "light and dark"
     assert "<script" not in page and "<b>Again" not in page
     assert "are copies of real rows" in page and "the worst draw" in page
