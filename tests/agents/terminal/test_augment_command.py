@@ -1,16 +1,21 @@
 """``netloop augment`` as it is typed, and the stage behind it walked to its end."""
 
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from agents.checkpoints import Plan
 from agents.life_cycle import create_run, opened
 from agents.policy import approve_all
 from agents.spec import Spec
+from agents.terminal.render_augment import render_exploration
+from pipelines.augment.explore import Exploration
+from pipelines.augment.names import REAL
 from pipelines.store.events import read_events
 from pipelines.store.run import RunFolder
 from tests.shared.command_line import Command, command_runner
@@ -78,6 +83,42 @@ def test_a_choice_within_the_labelled_rows(run: Command, spec_file: Path, tmp_pa
     assert "labelled rows that judged in turn" in words
     assert "validation rows" not in words
     assert "Picture: " in words
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_arms_have_their_names_at_every_width(width: int) -> None:
+    """Intervals give way, names do not."""
+    found = {
+        "metric": "accuracy", "draws": 6, "real_rows": 20, "test_rows": 100,
+        "arms": {}, "models": {"cnn": findings(["duplicates", "llm_evolved", REAL], [1, 2, 4, 8])},
+    }  # fmt: skip
+    out = StringIO()
+    console = Console(file=out, width=width, markup=False, highlight=False)
+    render_exploration(Exploration.model_validate(found), console)
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    for name in ("duplicates", "llm evolved", "more real rows"):
+        [line] = [line for line in lines if line.startswith(name)]
+        assert line.split()[-1] in ("1", "-")
+        assert line.count("+3.0") == 4
+        assert ("[" in line) is (width >= 124)
+        assert line.count("*") == (0 if width >= 124 else 4)
+    assert "…" not in out.getvalue()
+
+
+def findings(arms: list[str], amounts: list[float]) -> dict[str, Any]:
+    """A model that gains three points by everything."""
+    spread = {"mean": 0.9, "std": 0.0, "min": 0.9, "max": 0.9, "ci": (0.9, 0.9)}
+    outcomes = [
+        {
+            "arm": arm, "amount": amount, "screened": False, "rows": amount, "score": spread,
+            "gain": 0.03, "ci": (0.01, 0.05), "rate": None,
+        }
+        for arm in arms
+        for amount in amounts
+    ]  # fmt: skip
+    verdict = {"kind": "undecided", "gain": 0.03, "ci": (0.01, 0.05), "words": "Undecided."}
+    return {"alone": spread, "outcomes": outcomes, "verdict": verdict}
 
 
 def test_as_json(run: Command, spec_file: Path, tmp_path: Path) -> None:
