@@ -10,7 +10,7 @@ from scipy.stats import t as student
 from pipelines.augment.explore import Exploration, ModelFindings
 from pipelines.augment.settings import REPEATS
 from pipelines.augment.trial import ALONE, Study, Treatment, made_rows, scores_of, training_rows
-from pipelines.augment.verdict import Outcome, Verdict, points
+from pipelines.augment.verdict import Outcome, Verdict, points, use
 from pipelines.evaluate.few_labels import spread
 from pipelines.evaluate.intervals import LEVEL
 from pipelines.models.base import class_numbers, folds_of, labels_of, stratified_folds
@@ -98,15 +98,8 @@ def _verdict(outcomes: Sequence[Outcome], labelled: int) -> Verdict:
     best = max(outcomes, key=lambda outcome: outcome.ci[0])
     what = f"{best.name}, {best.amount:g} rows to each real one"
     if best.ci[0] > 0:
-        return Verdict(
-            kind="use",
-            arm=best.arm,
-            amount=best.amount,
-            screened=best.screened,
-            gain=best.gain,
-            ci=best.ci,
-            words=f"Use {what}: {points(best)} in cross-validation of {labelled} labelled rows.",
-        )
+        words = f"Use {what}: {points(best)} in cross-validation of {labelled} labelled rows."
+        return use(best, words)
     words = (
         f"Declined: {labelled} labelled rows do not tell that any arm helps. The surest, {what}, "
         f"makes {points(best)} in cross-validation."

@@ -65,15 +65,7 @@ def verdict_of(
     if best.ci[0] > 0:
         rate = f" One such row is worth {best.rate.rate:.2f} real ones." if best.rate else ""
         words = f"Use {best.name}, {best.amount:g} rows to each real one: {points(best)}."
-        return Verdict(
-            kind="use",
-            arm=best.arm,
-            amount=best.amount,
-            screened=best.screened,
-            gain=best.gain,
-            ci=best.ci,
-            words=f"{words}{rate}{instead}",
-        )
+        return use(best, f"{words}{rate}{instead}")
     likely = max(outcomes, key=lambda outcome: outcome.ci[1])
     if likely.ci[1] < WORTH:
         words = f"No benefit: no arm gains {100 * WORTH:g} points or more.{instead}"
@@ -84,6 +76,19 @@ def verdict_of(
         f"({points(likely)}). About {more} draws would tell.{instead}"
     )
     return Verdict(kind="undecided", draws_needed=more, gain=likely.gain, ci=likely.ci, words=words)
+
+
+def use(best: Outcome, words: str) -> Verdict:
+    """The verdict that an arm is to be used, with this amount."""
+    return Verdict(
+        kind="use",
+        arm=best.arm,
+        amount=best.amount,
+        screened=best.screened,
+        gain=best.gain,
+        ci=best.ci,
+        words=words,
+    )
 
 
 def _instead(real: Sequence[Outcome]) -> str:
