@@ -40,7 +40,8 @@ class RowsAsked(BaseModel):
     """One request: ``count`` rows of one class, each as the cells of ``columns`` in this order.
 
     ``examples`` are real rows. With ``drafts`` it is to judge these and write them better, as many
-    as they are. ``round`` and ``batch`` tell requests of the same words apart.
+    as they are. ``seed``, ``round`` and ``batch`` tell requests of the same words apart: each draw
+    of a study has rows of its own, also where an author is shown the same ranges.
     """
 
     label: str
@@ -48,6 +49,7 @@ class RowsAsked(BaseModel):
     examples: list[list[Cell]]
     drafts: list[list[Cell]] = []
     count: int
+    seed: int = 0
     round: int = 0
     batch: int = 0
 

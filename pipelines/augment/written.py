@@ -104,6 +104,7 @@ class Desk:
                 examples=[real[place] for place in random.permutation(len(real))[:SHOTS]],
                 drafts=given,
                 count=len(given) or min(BATCH, count - made),
+                seed=self._seed,
                 round=number,
                 batch=batch,
             )

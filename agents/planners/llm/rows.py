@@ -69,7 +69,7 @@ class ModelAuthor:
             drafts=[_told(row, safe) for row in asked.drafts],
             count=str(asked.count),
         )
-        asked_before = canonical_json([messages, asked.round, asked.batch])
+        asked_before = canonical_json([messages, asked.seed, asked.round, asked.batch])
         place = f"augmentation/rows/{hash_text(asked_before)[:16]}"
         said = self._model.ask(RowsSaid, messages, place, lambda said: None)
         return [[_read(cell, real) for cell in row] for row in said.rows]

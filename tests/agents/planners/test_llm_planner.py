@@ -493,7 +493,7 @@ def test_the_model_writes_rows_for_the_study(walk: Any, sees: str, shown: int) -
 
 def test_rows_that_were_written_are_not_asked_for_again(walk: Any) -> None:
     """The budget ends in the middle of the study; with more of it only the rest is asked."""
-    limits = {"augmentation": STUDY, "budget": {"llm_calls": 8}}
+    limits = {"augmentation": STUDY, "budget": {"llm_calls": 8}, "llm_sees": "redacted"}
     with walk(PlannerDouble()) as there:
         with there.run(**limits) as life_cycle:
             with pytest.raises(BudgetSpent):

@@ -73,10 +73,10 @@ def test_safe_names_come_back_as_the_data_have_them() -> None:
 def test_each_request_has_its_own_place_in_the_record() -> None:
     model = Fake([])
     author = ModelAuthor(model, "raw")
-    for change in ({}, {}, {"count": 3}, {"examples": []}, {"batch": 1}):
+    for change in ({}, {}, {"count": 3}, {"examples": []}, {"batch": 1}, {"seed": 1}):
         author.write(asked(**change))
     assert model.places[0] == model.places[1]
-    assert len(set(model.places)) == 4, "the same words in another batch are asked again"
+    assert len(set(model.places)) == 5, "the same words of another batch or draw are asked again"
     assert model.places[0].startswith("augmentation/rows/")
 
 
