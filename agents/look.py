@@ -21,6 +21,8 @@ from pipelines.store.run import RunFolder
 from tools.spec import ToolContext
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pipelines.augment.gate.look import Beside
 
 NAME = "look.json"
@@ -79,11 +81,26 @@ class Look:
 
     @cached_property
     def against(self) -> list[int]:
-        """How many of three models contradict each row's label."""
-        from pipelines.augment.gate.gate import GateReport
+        """How many of three models doubt each row's label, as the filter counts them."""
+        from pipelines.augment.screen import doubts
 
-        path = self.run.store.path(self.trail.artifacts["gate"]) / "gate.json"
-        return GateReport.model_validate_json(path.read_bytes()).against
+        train, made = self.tables
+        found = doubts(train, made, self.trail.record["seed"], masks=self.params["masks"])
+        return [] if found is None else found.tolist()
+
+    @cached_property
+    def tables(self) -> "tuple[pa.Table, pa.Table]":
+        """The real rows of the train side, and the synthetic ones."""
+        from pipelines.store.rows import read_rows
+        from tools.design import sides_to_choose_by
+
+        context = ToolContext(
+            store=self.run.store,
+            inputs=self.trail.artifacts,
+            seed=self.trail.record["seed"],
+        )
+        train, _, _ = sides_to_choose_by(context)
+        return train, read_rows(context.artifact("synthetic"))
 
     @cached_property
     def places(self) -> list[int]:
@@ -95,17 +112,9 @@ class Look:
     def pairs(self) -> "list[Beside]":
         """The rows at ``places``, each beside the nearest real row of its class."""
         from pipelines.augment.gate.look import beside_real
-        from pipelines.store.rows import read_rows
-        from tools.design import sides_to_choose_by
 
-        context = ToolContext(
-            store=self.run.store,
-            inputs=self.trail.artifacts,
-            seed=self.trail.record["seed"],
-        )
-        train, _, _ = sides_to_choose_by(context)
-        made = read_rows(context.artifact("synthetic"))
-        return beside_real(train, made, self.places, self.params["masks"], context.seed)
+        seed = self.trail.record["seed"]
+        return beside_real(*self.tables, self.places, self.params["masks"], seed)
 
     def keep(self, right: Sequence[bool | None]) -> Looked:
         """Write down what a person said of ``places`` (None: skipped) and what follows from it.

@@ -19,8 +19,7 @@ from tools.design import TrainParams, count_on, device_of, sides_to_choose_by, s
 from tools.spec import Estimate, ToolContext, ToolResult, ToolSpec
 
 if TYPE_CHECKING:
-    from pipelines.augment.explore import Exploration, ModelFindings
-    from pipelines.augment.trial import Study
+    from pipelines.augment.explore import ModelFindings
 
 # More rows than these tell two arms apart no better, and each fit reads them all.
 MOST_JUDGED = 5000
@@ -65,16 +64,25 @@ class AugmentParams(TrainParams):
 
 def _explore(params: ExploreParams, context: ToolContext) -> ToolResult:
     from pipelines.augment.arms import arm_of
+    from pipelines.augment.choose import choose
+    from pipelines.augment.explore import explore
     from pipelines.augment.screen import trusted
     from pipelines.augment.trial import Study
+    from pipelines.datasets.splits import draw_rows
 
     started = time.monotonic()
-    [frame] = split_sides(context, "train")
+    warnings: list[str] = []
+    if params.within:
+        [train] = split_sides(context, "train")
+    else:
+        train, judges, warnings = sides_to_choose_by(context)
     plain = [name for name in params.arms if name not in ROUNDS]
     names = params.arms if context.author or not plain else plain
+    if left := [name for name in params.arms if name not in names]:
+        warnings = [*warnings, f"No language model is configured: {', '.join(left)} left out."]
     study = Study(
         arms={
-            name: arm_of(name, params.masks, context.author, context.progress, frame=frame)
+            name: arm_of(name, params.masks, context.author, context.progress, frame=train)
             for name in names
         },
         models=params.models,
@@ -83,9 +91,13 @@ def _explore(params: ExploreParams, context: ToolContext) -> ToolResult:
         screen=partial(trusted, masks=params.masks) if params.screened else None,
         metric=params.metric,
     )
-    found, warnings = _compared(study, params, context)
-    if left := [name for name in params.arms if name not in names]:
-        warnings = [*warnings, f"No language model is configured: {', '.join(left)} left out."]
+    seed, progress = context.seed, context.progress
+    if params.within:
+        found = choose(study, train, seed=seed, progress=progress)
+    else:
+        draws = draw_rows(train, params.per_class, params.draws, seed)
+        judges = _some(judges, seed)
+        found = explore(study, train, draws, judges, seed=seed, progress=progress)
     values = found.model_dump(mode="json")
     digest = context.store.make(
         lambda folder: write_atomic(folder / "exploration.json", canonical_json(values))
@@ -101,24 +113,6 @@ def _explore(params: ExploreParams, context: ToolContext) -> ToolResult:
         "device": {"explore_arms": device_of(params.models)},
     }
     return ToolResult(artifacts={"exploration": digest}, numbers=numbers, work=params.fits())
-
-
-def _compared(
-    study: "Study", params: ExploreParams, context: ToolContext
-) -> tuple["Exploration", list[str]]:
-    """What the study found, by draws or within the train side, and warnings."""
-    from pipelines.augment.choose import choose
-    from pipelines.augment.explore import explore
-    from pipelines.datasets.splits import draw_rows
-
-    if params.within:
-        [train] = split_sides(context, "train")
-        return choose(study, train, seed=context.seed, progress=context.progress), []
-    train, judges, warnings = sides_to_choose_by(context)
-    draws = draw_rows(train, params.per_class, params.draws, context.seed)
-    judges = _some(judges, context.seed)
-    found = explore(study, train, draws, judges, seed=context.seed, progress=context.progress)
-    return found, warnings
 
 
 def _some(rows: Any, seed: int) -> Any:

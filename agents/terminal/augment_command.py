@@ -51,6 +51,8 @@ def augment(
         run, study = _explored(given, workspace)
         studies.append(study)
         pictures = draw_exploration(study.found, run.path)
+        page = run.path / "augmentation.html"
+        write_atomic(page, render_studies(studies))  # of all so far: the next one may fail
         if as_json:
             told = {"run": run.id, **study.found.model_dump(mode="json")}
             told |= {"asked": study.asked, "tokens": study.tokens}
@@ -62,8 +64,6 @@ def augment(
         for path in pictures:
             console.print(f"Picture: {path}", soft_wrap=True)
         console.print(f"Go on with it: netloop runs resume {run.id}", soft_wrap=True)
-    page = run.path / "augmentation.html"
-    write_atomic(page, render_studies(studies))
     if not as_json:
         console.print(f"Page: {page}", soft_wrap=True)
 

@@ -59,15 +59,9 @@ def _rows(model: ModelFindings, short: bool) -> list[list[Cell]]:
     rows: list[list[Cell]] = []
     for name, found in groupby(model.outcomes, key=lambda outcome: outcome.name):
         gains = [*found]
-        arm, rate = gains[0].arm, gains[0].rate
-        worth = "1" if arm == REAL else "-" if rate is None else f"{rate.rate:.2f}"
-        cells = [_short(gain) if short else _whole(gain) for gain in gains]
-        rows.append([name, *cells] if _unrated(model) else [name, *cells, worth])
+        cells = [_short(gain) if short else gain.gained for gain in gains]
+        rows.append([name, *cells] if _unrated(model) else [name, *cells, gains[0].worth])
     return rows
-
-
-def _whole(found: Outcome) -> str:
-    return f"{100 * found.gain:+.1f} [{100 * found.ci[0]:+.1f}, {100 * found.ci[1]:+.1f}]"
 
 
 def _short(found: Outcome) -> str:

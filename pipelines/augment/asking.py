@@ -40,8 +40,8 @@ class RowsAsked(BaseModel):
     """One request: ``count`` rows of one class, each as the cells of ``columns`` in this order.
 
     ``examples`` are real rows. With ``drafts`` it is to judge these and write them better, as many
-    as they are. ``seed``, ``round`` and ``batch`` tell requests of the same words apart: each draw
-    of a study has rows of its own, also where an author is shown the same ranges.
+    as they are. ``seed``, ``round`` and ``batch`` tell requests apart that show the same: each draw
+    of a study, and each batch of it, is to have rows of its own.
     """
 
     label: str

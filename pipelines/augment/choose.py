@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.stats import t as student
 
-from pipelines.augment.explore import Exploration, ModelFindings
+from pipelines.augment.explore import Exploration, ModelFindings, arms_of, outcomes_of
 from pipelines.augment.settings import REPEATS
 from pipelines.augment.trial import ALONE, Study, Treatment, made_rows, scores_of, training_rows
 from pipelines.augment.verdict import Outcome, Verdict, points, use
@@ -27,13 +27,13 @@ def choose(study: Study, rows: pa.Table, *, seed: int, progress: Progress) -> Ex
     _, numbers = class_numbers(labels_of(rows), rows)
     folds = folds_of(numbers)
     trials = REPEATS * folds
-    scores = []
+    scores, made = [], []
     for trial in range(trials):
         repeat, held = divmod(trial, folds)
         out = stratified_folds(numbers, folds, seed + repeat) == held
         real, judges = rows.filter(pa.array(~out)), rows.filter(pa.array(out))
-        made = made_rows(study, real, seed + trial)
-        treated = training_rows(study, real, made, None, seed + trial)
+        made.append(made_rows(study, real, seed + trial))
+        treated = training_rows(study, real, made[-1], None, seed + trial)
         told = partial(progress, "folds", trial, trials, "folds")
         scores.append(scores_of(study, treated, judges, seed + trial, told))
     progress("folds", trials, trials, "folds")
@@ -44,7 +44,7 @@ def choose(study: Study, rows: pa.Table, *, seed: int, progress: Progress) -> Ex
         draws=trials,
         real_rows=round(rows.num_rows * (folds - 1) / folds),
         test_rows=rows.num_rows,
-        arms={},
+        arms=arms_of(study, made, rows, rows, None, seed),
         models={
             name: _findings([s.models[name] for s in scores], added, rows.num_rows, folds)
             for name in study.models
@@ -62,20 +62,8 @@ def _findings(
     table = np.array([[one[treatment] for treatment in treatments] for one in scores])
     alone = np.array([one[ALONE] for one in scores])
     gains = table - alone[:, None]
-    reach = corrected_reach(gains, folds)
-    outcomes = [
-        Outcome(
-            **treatment._asdict(),
-            rows=added[treatment],
-            score=spread(table[:, place].tolist()),
-            gain=float(gain),
-            ci=(float(gain - side), float(gain + side)),
-            rate=None,
-        )
-        for place, (treatment, gain, side) in enumerate(
-            zip(treatments, gains.mean(axis=0), reach, strict=True)
-        )
-    ]
+    mean, reach = gains.mean(axis=0), corrected_reach(gains, folds)
+    outcomes = outcomes_of(treatments, table, added, (mean, mean - reach, mean + reach), {})
     verdict = _verdict(outcomes, labelled)
     return ModelFindings(alone=spread(alone.tolist()), outcomes=outcomes, verdict=verdict)
 

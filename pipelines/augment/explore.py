@@ -104,10 +104,7 @@ def explore(
         draws=len(draws),
         real_rows=len(draws[0]),
         test_rows=test_rows.num_rows,
-        arms={
-            name: _arm([one[name] for one in made], drawn, rows, test_rows, study.masks, seed)
-            for name in study.arms
-        },
+        arms=arms_of(study, made, drawn, rows, test_rows, seed),
         models={
             name: _findings([s.models[name] for s in scores], added, len(draws[0]), seed)
             for name in study.models
@@ -115,23 +112,29 @@ def explore(
     )
 
 
-def _arm(
-    made: Sequence[Made],
+def arms_of(
+    study: Study,
+    made: Sequence[Mapping[str, Made]],
     real: pa.Table,
     known: pa.Table,
-    unseen: pa.Table,
-    masks: Sequence[str],
+    unseen: pa.Table | None,
     seed: int,
-) -> ArmFindings:
-    """What an arm made of all draws, whose rows are ``real``."""
-    refused: Counter[str] = Counter()
-    for one in made:
-        refused.update(one.refused)
-    rows = pa.concat_tables([one.rows.cast(real.schema) for one in made])
-    gate = "no rows"
-    if rows.num_rows:
-        gate = judge(real, rows, masks=masks, seed=seed, holdout=unseen, known=known).verdict
-    return ArmFindings(rows=rows.num_rows / len(made), refused=dict(refused), gate=gate)
+) -> dict[str, ArmFindings]:
+    """What each arm made of all draws, whose rows are ``real``; ``known`` and ``unseen`` as the
+    gate takes them."""
+    found = {}
+    for name in study.arms:
+        parts = [one[name] for one in made]
+        refused: Counter[str] = Counter()
+        for part in parts:
+            refused.update(part.refused)
+        rows = pa.concat_tables([part.rows.cast(real.schema) for part in parts])
+        gate = "no rows"
+        if rows.num_rows:
+            report = judge(real, rows, masks=study.masks, seed=seed, holdout=unseen, known=known)
+            gate = report.verdict
+        found[name] = ArmFindings(rows=rows.num_rows / len(made), refused=refused, gate=gate)
+    return found
 
 
 def _findings(
@@ -146,17 +149,7 @@ def _findings(
     gains = table - alone[:, None]
     found = paired_differences(gains, seed)
     rates = _rates(treatments, table, alone, added, real_rows, seed)
-    outcomes = [
-        Outcome(
-            **treatment._asdict(),
-            rows=added[treatment],
-            score=spread(table[:, place].tolist()),
-            gain=float(found.mean[place]),
-            ci=(float(found.low[place]), float(found.high[place])),
-            rate=rates.get((treatment.arm, treatment.screened)),
-        )
-        for place, treatment in enumerate(treatments)
-    ]
+    outcomes = outcomes_of(treatments, table, added, (found.mean, found.low, found.high), rates)
     made = [place for place, treatment in enumerate(treatments) if treatment.arm != REAL]
     verdict = verdict_of(
         [outcome for outcome in outcomes if outcome.arm != REAL],
@@ -165,6 +158,28 @@ def _findings(
         needed=draws_needed(gains[:, made], found.times, WORTH),
     )
     return ModelFindings(alone=spread(alone.tolist()), outcomes=outcomes, verdict=verdict)
+
+
+def outcomes_of(
+    treatments: Sequence[Treatment],
+    table: np.ndarray,
+    added: Mapping[Treatment, float],
+    gains: tuple[np.ndarray, np.ndarray, np.ndarray],
+    rates: Mapping[tuple[str, bool], Rate | None],
+) -> list[Outcome]:
+    """What is said of each treatment: scores of shape (draws, treatments), gains with both ends of
+    their intervals, of shape (treatments,) each."""
+    return [
+        Outcome(
+            **treatment._asdict(),
+            rows=added[treatment],
+            score=spread(table[:, place].tolist()),
+            gain=float(gains[0][place]),
+            ci=(float(gains[1][place]), float(gains[2][place])),
+            rate=rates.get((treatment.arm, treatment.screened)),
+        )
+        for place, treatment in enumerate(treatments)
+    ]
 
 
 def _rates(

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from pipelines.augment.exchange import Rate
+from pipelines.augment.names import REAL
 from pipelines.evaluate.few_labels import Spread
 from pipelines.evaluate.intervals import Interval
 
@@ -31,6 +32,19 @@ class Outcome(BaseModel):
     def name(self) -> str:
         """The arm as a person reads it."""
         return f"{self.arm.replace('_', ' ')}{', screened' if self.screened else ''}"
+
+    @property
+    def gained(self) -> str:
+        """The gain and its interval, in points."""
+        low, high = (100 * end for end in self.ci)
+        return f"{100 * self.gain:+.1f} [{low:+.1f}, {high:+.1f}]"
+
+    @property
+    def worth(self) -> str:
+        """What a row is worth in real ones, which are worth 1; a dash where nobody can tell."""
+        if self.arm == REAL:
+            return "1"
+        return "-" if self.rate is None else f"{self.rate.rate:.2f}"
 
 
 class Verdict(BaseModel):

@@ -6,7 +6,6 @@ from itertools import groupby
 from pydantic import BaseModel
 
 from pipelines.augment.explore import Exploration, ModelFindings
-from pipelines.augment.names import REAL
 from pipelines.augment.trial import refusals
 from pipelines.report.exploration import arms
 from pipelines.report.html import (
@@ -96,13 +95,9 @@ def _gains(model: ModelFindings) -> Markup:
     amounts = sorted({outcome.amount for outcome in model.outcomes})
     for name, group in groupby(model.outcomes, key=lambda outcome: outcome.name):
         gains = [*group]
-        last, rate = gains[-1], gains[0].rate
-        worth = "1" if gains[0].arm == REAL else "-" if rate is None else f"{rate.rate:.2f}"
-        cells = [
-            Figure(f"{100 * o.gain:+.1f} [{100 * o.ci[0]:+.1f}, {100 * o.ci[1]:+.1f}]")
-            for o in gains
-        ]
-        rows.append([name, *cells, last.score.mean, last.score.min, Figure(worth)])
+        cells = [Figure(outcome.gained) for outcome in gains]
+        last = gains[-1]
+        rows.append([name, *cells, last.score.mean, last.score.min, Figure(last.worth)])
     heads = [f"{amount:g}:1" for amount in amounts]
     most = f"at {amounts[-1]:g}:1"
     return table(["rows from", *heads, f"score {most}", "worst draw", "a row is worth"], rows)

@@ -130,13 +130,13 @@ def test_rows_are_made_of_the_train_side_alone(context: MakeContext) -> None:
 
 def test_doubted_rows_are_left_out(context: MakeContext) -> None:
     made = [
-        run(MAKE, context(MAKE.name), arm="marginals", amount=2, votes=votes).numbers
+        run(MAKE, context(MAKE.name), arm="marginals", amount=8, votes=votes).numbers
         for votes in (None, 3, 2, 1)
     ]
     out = [numbers["screened_out"] for numbers in made]
     assert out[0] == 0
-    assert 0 < out[1] <= out[2] < out[3] < 160
-    assert {numbers["rows"] + numbers["screened_out"] for numbers in made} == {160}
+    assert 0 < out[1] < out[2] < out[3] < 640
+    assert {numbers["rows"] + numbers["screened_out"] for numbers in made} == {640}
 
 
 @pytest.mark.parametrize("tool", [LADDER, CNN])

@@ -68,9 +68,9 @@ class ModelAuthor:
             examples=[_told(row, safe) for row in shown],
             drafts=[_told(row, safe) for row in asked.drafts],
             count=str(asked.count),
+            request=f"{asked.seed}.{asked.round}.{asked.batch}",
         )
-        asked_before = canonical_json([messages, asked.seed, asked.round, asked.batch])
-        place = f"augmentation/rows/{hash_text(asked_before)[:16]}"
+        place = f"augmentation/rows/{hash_text(canonical_json(messages))[:16]}"
         said = self._model.ask(RowsSaid, messages, place, lambda said: None)
         return [[_read(cell, real) for cell in row] for row in said.rows]
 

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from openai_double import openai_double
+from planner_double import PlannerDouble
 from rich.console import Console
+from rows_double import RowsDouble
 
 from agents.checkpoints import Plan
 from agents.life_cycle import create_run, opened
@@ -83,6 +86,50 @@ def test_a_choice_within_the_labelled_rows(run: Command, spec_file: Path, tmp_pa
     assert "labelled rows that judged in turn" in words
     assert "validation rows" not in words
     assert "Picture: " in words
+
+
+@pytest.mark.parametrize("kind", ["perfect", "copies"])
+def test_a_model_whose_truth_is_known(
+    kind: str,
+    run: Command,
+    content: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Over HTTP: held-back rows are used as they come, copies of examples are refused."""
+    held_back: dict[str, list[dict[str, float]]] = {"attack": [], "normal": []}
+    random, classes = np.random.default_rng(1), [*held_back]
+    for number in range(400):
+        amounts = {"bytes": number % 2 + random.normal(0, 0.6), "rate": random.normal()}
+        held_back[classes[number % 2]].append(amounts)
+    words = Path(content["data"]["source"]).read_text().replace("size", "bytes")
+    for short, name in zip("bg", classes, strict=True):
+        words = words.replace(f",{short}\n", f",{name}\n")
+    Path(content["data"]["source"]).write_text(words)
+    content["requirements"]["benign"] = ["normal"]
+    study = {**SMALL, "arms": ["llm"], "amounts": [2]}
+    spec = {**content, "augmentation": study, "llm_sees": "raw", "budget": {"llm_calls": 200}}
+    path = tmp_path / "spec.yaml"
+    path.write_text(json.dumps(spec))
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.setenv("NETLOOP_MODEL", "double")
+    double, planner = RowsDouble(kind, held_back), PlannerDouble()
+
+    def reply(request: Any) -> str:
+        return double(request) if "The class: " in str(request) else planner(request)
+
+    with openai_double(reply) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        ended = run("augment", path, "--json", "--workspace", tmp_path / "w")
+    assert ended.code == 0, ended.err
+    found = json.loads(ended.out)
+    arm = found["arms"]["llm"]
+    assert found["asked"] >= double.asked > 0 and found["tokens"] > 0
+    if kind == "perfect":
+        assert arm["rows"] == 16 and "copies" not in arm["gate"]
+    else:
+        assert arm == {"rows": 0, "refused": {"a copy": double.answered}, "gate": "no rows"}
+        assert found["models"]["knn"]["verdict"]["kind"] == "none"
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
