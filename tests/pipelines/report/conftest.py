@@ -136,7 +136,11 @@ def report(classes: int) -> d.ReportData:
         ),
         explored=explored(),
         made=MadeRows(
-            arm="smote", amount=4, rows=11_230, screened_out=174, train_rows=2_851,
+            arm="smote",
+            amount=4,
+            rows=11_230,
+            screened_out=174,
+            train_rows=2_851,
             notes=["The budget ended before all were written."],
             gate="11,230 rows: 12 copies of real rows.",
         ),
