@@ -432,7 +432,6 @@ def test_a_choice_within_the_labelled_rows_has_no_worth(make) -> None:
 @pytest.mark.parametrize("words", HOSTILE)
 def test_hostile_names_of_arms_and_models_stay_words(make, words: str) -> None:
     found = make(3).explored
-    arms = {words: arm for arm in found.arms.values()}
-    models = {words: model for model in found.models.values()}
+    arms, models = {words: found.arms["llm"]}, {words: found.models["random_forest"]}
     explored = found.model_copy(update={"arms": arms, "models": models})
     check_inert(render_page(BARE.model_copy(update={"explored": explored})))
