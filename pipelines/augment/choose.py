@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 from scipy.stats import t as student
 
-from pipelines.augment.explore import Exploration, ModelFindings, arms_of, outcomes_of
+from pipelines.augment.explore import arms_of, outcomes_of
+from pipelines.augment.findings import Exploration, ModelFindings
 from pipelines.augment.settings import REPEATS
 from pipelines.augment.trial import ALONE, Made, Scores, Study, made_rows, scores_of, training_rows
 from pipelines.augment.verdict import Outcome, Verdict, points, use

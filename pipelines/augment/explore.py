@@ -11,9 +11,9 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
-from pydantic import BaseModel
 
 from pipelines.augment.exchange import Rate, exchange_rate
+from pipelines.augment.findings import ArmFindings, Exploration, ModelFindings
 from pipelines.augment.gate.gate import judge
 from pipelines.augment.names import REAL
 from pipelines.augment.paired import draws_needed, paired_differences
@@ -27,45 +27,10 @@ from pipelines.augment.trial import (
     scores_of,
     training_rows,
 )
-from pipelines.augment.verdict import WORTH, Outcome, Verdict, verdict_of
+from pipelines.augment.verdict import WORTH, Outcome, verdict_of
 from pipelines.errors import InputError
-from pipelines.evaluate.few_labels import Spread, spread
+from pipelines.evaluate.few_labels import spread
 from pipelines.progress import Progress
-
-
-class ModelFindings(BaseModel):
-    """What all arms do for one model. ``alone``: the score with the real rows alone."""
-
-    alone: Spread
-    outcomes: list[Outcome]
-    verdict: Verdict
-
-
-class ArmFindings(BaseModel):
-    """What is to be said of an arm's rows, whatever models make of them.
-
-    ``rows``: how many it made for a draw; ``refused``: those of all draws that could not be used,
-    by reason; ``gate``: the quality gate's verdict on the rows of all draws together.
-    """
-
-    rows: float
-    refused: dict[str, int]
-    gate: str
-
-
-class Exploration(BaseModel):
-    """All models and arms. ``real_rows`` are those of one draw.
-
-    ``within``: draws are folds, and the ``test_rows`` are the labelled rows, held out in turn.
-    """
-
-    metric: str
-    within: bool = False
-    draws: int
-    real_rows: int
-    test_rows: int
-    arms: dict[str, ArmFindings]
-    models: dict[str, ModelFindings]
 
 
 def explore(

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import t as student
 
 from pipelines.augment.choose import choose, corrected_reach, verdict_within
-from pipelines.augment.explore import ModelFindings
+from pipelines.augment.findings import ModelFindings
 from pipelines.augment.settings import REPEATS
 from pipelines.augment.trial import ALONE, Arm, Made, Scores, Study, Treatment
 from pipelines.augment.verdict import Outcome

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from pipelines.augment.arms import arm_of
-from pipelines.augment.explore import Exploration, explore
+from pipelines.augment.explore import explore
+from pipelines.augment.findings import Exploration
 from pipelines.augment.generators import generate
 from pipelines.augment.names import REAL
 from pipelines.augment.trial import (
