@@ -12,7 +12,6 @@ from pydantic import (
 
 from pipelines.augment.settings import StudySettings, one_of
 from pipelines.datasets.fields import check_masks
-from pipelines.errors import InputError
 from pipelines.executors import Workers
 from pipelines.features.columns import row_features
 from pipelines.features.proposals import MOST_PROPOSALS
@@ -181,17 +180,17 @@ class Spec(SpecPart):
     @field_validator("features", mode="before")
     @classmethod
     def well_written(cls, given: Any) -> Any:
-        """Refuse what is no feature, whatever the columns of the data are."""
+        """Refuse what is no feature, whatever the columns of the data are.
+
+        Raises InputError, which points at the mistake; pydantic hands it on as it is.
+        """
         if given in (None, "auto"):
             return given
         if not isinstance(given, list) or not all(isinstance(text, str) for text in given):
             raise ValueError("give a list of features as texts, or auto")
         if not 0 < len(given) <= MOST_PROPOSALS:
             raise ValueError(f"give 1 to {MOST_PROPOSALS} features, not {len(given)}")
-        try:
-            return [str(feature) for feature in row_features(given, None, masks=())]
-        except InputError as error:
-            raise ValueError(str(error)) from error
+        return [str(feature) for feature in row_features(given, None, masks=())]
 
     @model_validator(mode="after")
     def labels_to_choose_by(self) -> "Spec":

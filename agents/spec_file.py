@@ -58,8 +58,9 @@ def parse_spec(content: dict[str, Any], where: str) -> Spec:
     try:
         spec = Spec.model_validate(content)
     except ValidationError as error:
-        explained = _explain(error).rstrip(".")
-        raise InputError(f"In {where}: {explained}{'' if explained[-1] == '?' else '.'}") from error
+        raise InputError(f"In {where}: {_explain(error)}.") from error
+    except InputError as error:
+        raise InputError(f"In {where}: {error.message}", error.mend, error.excerpt) from error
     data = spec.data.model_copy(
         update={
             name: expand(getattr(spec.data, name), f"data.{name}")

@@ -6,12 +6,18 @@ from collections.abc import Iterator, Sequence
 from agents.checkpoints import Plan, Step
 from agents.planners.base import Evidence
 from agents.planners.rules.plans import param, step, without_tool
+from pipelines.errors import InputError
+from pipelines.features.columns import row_features
 from pipelines.features.functions import FUNCTIONS
 from pipelines.models.registry import BASELINES
+from pipelines.store.rows import read_schema
 from pipelines.words import counted
 
 DERIVE = "derive_features"
 CALL = re.compile(rf"\b(?:{'|'.join(FUNCTIONS)})\(")
+FEATURES_SAID = re.compile(
+    r"^(?:Try [\d,]+ features? on validation rows first|No feature is tried)\. "
+)
 NONE = re.compile(r"\b(?:no|without|drop|skip)\b[^,.;]*\b(?:feature|derived)")
 
 
@@ -23,7 +29,21 @@ def proposed(evidence: Evidence, plan: Plan) -> Plan:
     if wanted == "auto":
         note = "Features are proposed by a language model, and none plans here."
         return plan.model_copy(update={"notes": [*plan.notes, note]})
+    _check(evidence, wanted)
     return with_features(evidence, plan, wanted, "set in the spec")
+
+
+def _check(evidence: Evidence, wanted: Sequence[str]) -> None:
+    """Raises InputError for a feature of the spec that these rows do not allow: a plan cannot mend
+    the spec."""
+    assert evidence.rows is not None, "rows are imported before this stage"
+    masks = evidence.numbers["audit_shortcuts"]["masks"]
+    try:
+        row_features(wanted, read_schema(evidence.rows), masks)
+    except InputError as error:
+        again = "Mend the spec and begin anew: netloop runs resume would meet it again."
+        mend = f"{error.mend} {again}".strip()
+        raise InputError(f"The spec's features: {error.message}", mend, error.excerpt) from error
 
 
 def revised(evidence: Evidence, plan: Plan, note: str) -> Plan | None:
@@ -55,7 +75,8 @@ def with_features(evidence: Evidence, plan: Plan, features: Sequence[str], why: 
 def _trial(evidence: Evidence, features: Sequence[str], why: str) -> Step:
     """By the last of the ladder's candidates, or of the ladder; fits of a forest vary by luck."""
     wanted = evidence.spec.design.candidates
-    model = next((name for name in reversed(BASELINES) if name in wanted), BASELINES[-1])
+    ladder = [name for name in BASELINES if name != "majority"]  # which reads no column
+    model = next((name for name in reversed(ladder) if name in wanted), ladder[-1])
     repeats = (5, "one fit may be lucky") if model == "random_forest" else (1, "no fit is random")
     return step(
         DERIVE,
@@ -67,10 +88,9 @@ def _trial(evidence: Evidence, features: Sequence[str], why: str) -> Step:
 
 
 def _rest(plan: Plan) -> str:
-    """What the summary says beside features."""
-    return re.sub(
-        r"^(Try [\d,]+ features? on validation rows first|No feature is tried)\. ", "", plan.summary
-    )
+    """What the summary says beside features; of a plan without steps it says ``None.``"""
+    said = re.sub(FEATURES_SAID, "", plan.summary)
+    return f"No synthetic rows.{said.removeprefix('None.')}" if said.startswith("None.") else said
 
 
 def _calls(note: str) -> Iterator[str]:
