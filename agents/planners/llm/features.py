@@ -38,7 +38,9 @@ def amended(plan: Plan, said: Sequence[FeatureSaid], evidence: Evidence, names: 
 
     Raises InputError, in safe names, for what is no feature of these rows.
     """
-    if said and not may_propose(evidence):
+    if not said:
+        return plan
+    if not may_propose(evidence):
         raise InputError("features: none can be tried here.")
     found = row_features(
         [one.expression for one in said], _safe_schema(evidence, names), _masks(evidence)

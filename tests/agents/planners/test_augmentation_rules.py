@@ -203,7 +203,10 @@ def test_a_spec_with_a_slip(part: dict[str, Any], said: str) -> None:
 
 
 def said(found: Evidence, **parts: Any) -> Plan:
-    given = {"judgement": "Because.", "generators": [], "rows_per_real_row": 0, "label_more": []}
+    given = {
+        "judgement": "Because.", "features": [], "generators": [], "rows_per_real_row": 0,
+        "label_more": [],
+    }  # fmt: skip
     answer = AugmentationSaid.model_validate({**given, **parts})
     return checked(by_model.amended(proposed(found), answer, found, Names({"class": ["a", "b"]})))
 
