@@ -10,6 +10,11 @@ duplicates beside them, accuracy on validation rows. Prints what it recommends, 
 (1 is the truth for the perfect one), the gate's words, how much of what wrong labels cost the
 filter recovers, and how often a recommendation was wrong: to use what does not gain over all
 repetitions together, or to make none of perfect rows.
+
+What a study costs in calls and tokens, whatever model learns from the rows (knn is quick):
+
+    python benchmarks/augmentation.py --doubles perfect --models knn --arms llm llm_evolved \\
+        --amounts 1 2 4 8
 """
 
 import argparse
@@ -47,6 +52,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=20)
     parser.add_argument("--models", nargs="+", default=["cnn", "random_forest"])
     parser.add_argument("--doubles", nargs="+", default=list(KINDS), choices=KINDS)
+    parser.add_argument("--arms", nargs="+", default=["duplicates", "llm"])
     parser.add_argument("--amounts", nargs="+", type=float, default=[1, 4, 8])
     parser.add_argument("--repeat", type=int, default=1, help="studies of each double")
     options = parser.parse_args()
@@ -58,7 +64,7 @@ def main() -> None:
             for kind in options.doubles:
                 double = RowsDouble(kind, held_back, seed=repeat)
                 study = studied(Path(folder), double, options, seed=repeat)
-                print(f"\n{kind}: {double.asked:,} requests, {double.answered:,} rows. The gate: ")
+                print(f"\n{kind}: {double.cost()}. The gate: ")
                 print("\n".join(f"  {name}: {arm['gate']}" for name, arm in study["arms"].items()))
                 for model, findings in study["models"].items():
                     told(model, findings)
@@ -143,7 +149,7 @@ def studied(folder: Path, double: RowsDouble, options: argparse.Namespace, seed:
         },
         "requirements": {"metric": "accuracy", "benign": ["normal"]},
         "augmentation": {
-            "arms": ["duplicates", "llm"],
+            "arms": options.arms,
             "amounts": options.amounts,
             "models": options.models,
             "draws": options.draws,

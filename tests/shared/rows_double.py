@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 Row = Mapping[str, Any]
+BYTES_A_TOKEN = 4
 KINDS = ("perfect", "flipped 20 %", "flipped 40 %", "marginals", "copies")
 
 
@@ -26,11 +27,14 @@ class RowsDouble:
         self.random = Random(seed)
         self.asked = 0
         self.answered = 0
+        self.read = 0
+        self.said = 0
 
     def __call__(self, request: Mapping[str, Any]) -> str:
         """The answer to one request, as JSON."""
         self.asked += 1
         words = "\n".join(str(message["content"]) for message in request["messages"])
+        self.read += len(words.encode())
         given = {
             name: json.loads(re.findall(rf"^{name}: (\[.*)$", words, re.MULTILINE)[-1])
             for name in ("Columns", "Examples", "Drafts")
@@ -40,7 +44,16 @@ class RowsDouble:
         names = [column["name"] for column in given["Columns"]]
         rows = self.rows(label, names, given["Examples"], count)
         self.answered += len(rows)
-        return json.dumps({"rows": rows})
+        answer = json.dumps({"rows": rows})
+        self.said += len(answer)
+        return answer
+
+    def cost(self) -> str:
+        """What was asked and answered, in words. Tokens are four bytes each."""
+        return (
+            f"{self.asked:,} requests, {self.read / BYTES_A_TOKEN:,.0f} tokens in, "
+            f"{self.said / BYTES_A_TOKEN:,.0f} out, {self.answered:,} rows"
+        )
 
     def rows(
         self, label: str, names: Sequence[str], examples: Sequence[list[Any]], count: int

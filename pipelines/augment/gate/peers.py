@@ -3,6 +3,8 @@
 Few real rows alone also doubt what is new to them, which is what made rows are for.
 """
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
@@ -12,12 +14,15 @@ from pipelines.augment.gate.pair import MOST_ROWS, Pair, Space, label_array, sam
 from pipelines.augment.names import DOUBTS
 from pipelines.models.base import FOLDS, stratified_folds
 
+# A model doubts a label if another is so many times as likely. Any likelier one would take more
+# right rows, those near the border, than it takes wrong ones (docs/numbers.md).
+LIKELIER = 1.25
 # What is left of a label among wrong ones, at least: a real row counts as 16 made ones at most.
 LEAST_LEFT = 0.25
 
 
 def doubts(pair: Pair) -> np.ndarray | None:
-    """How many of three models contradict the label of each made row, shape (rows,).
+    """How many of three models doubt the label of each made row, shape (rows,).
 
     Each learned from the real rows and from the made rows of other folds, in a space that both set
     (few real rows know few categories). None where the real rows are too few to say how many
@@ -45,9 +50,15 @@ def doubts(pair: Pair) -> np.ndarray | None:
         )
         judged = [*space.batches(made.filter(pa.array(out)))]
         for model in models:
-            guesses = np.concatenate([model.predict(points) for points in judged])
-            against[out] += guesses != claimed[out]
+            against[out] += _doubted(model, judged, claimed[out])
     return against
+
+
+def _doubted(model: Any, judged: list[np.ndarray], claimed: np.ndarray) -> np.ndarray:
+    """Which claimed labels a model doubts, shape (rows,): also each that it does not know."""
+    chances = np.concatenate([model.predict_proba(points) for points in judged])
+    own = (chances * (model.classes_ == claimed[:, None])).sum(axis=1)
+    return np.asarray(chances.max(axis=1) > LIKELIER * own)
 
 
 def real_weight(wrong: float, classes: int) -> float:

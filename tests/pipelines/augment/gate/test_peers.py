@@ -1,0 +1,124 @@
+"""Labels of made rows are doubted by the real rows and by the other made ones together."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipelines.augment.gate.peers import _doubted, doubts, real_weight
+
+TURN = {"benign": "scan", "scan": "worm", "worm": "benign"}
+
+
+def flipped(rows: pa.Table, places: Sequence[int]) -> pa.Table:
+    labels = rows["label"].to_pylist()
+    for place in places:
+        labels[place] = TURN[labels[place]]
+    return rows.set_column(0, rows.schema.field("label"), pa.array(labels))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "classes", "weight"),
+    [
+        (0.0, 2, 1.0),
+        (0.2, 2, 1 / 0.6**2),  # a flipped label says the opposite: 0.8 - 0.2 is left
+        (0.3, 4, 1 / 0.6**2),  # spread over three other classes it says less than nothing
+        (0.45, 2, 16.0),  # at most
+        (0.5, 2, 16.0),
+        (1.0, 3, 16.0),
+    ],
+)
+def test_what_a_real_row_counts_as(wrong: float, classes: int, weight: float) -> None:
+    assert real_weight(wrong, classes) == pytest.approx(weight)
+
+
+def some(share: float) -> list[int]:
+    """Places of 150, whatever their class."""
+    return np.random.default_rng(0).permutation(150)[: round(150 * share)].tolist()
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.33])
+def test_flipped_labels_are_doubted(world, pair_of, share: float) -> None:
+    against = doubts(pair_of(world(60, 0), flipped(world(150, 1), some(share))))
+    wrong = np.isin(np.arange(150), some(share))
+    assert against.shape == (150,)
+    assert (against[wrong] >= 2).mean() > 0.85
+    assert (against[~wrong] >= 2).mean() < 0.1
+
+
+def test_a_class_that_is_wrong_throughout_is_told_by_the_real_rows(world, pair_of) -> None:
+    """All other rows of the class say the same: half of what is called a scan is none."""
+    benign = range(0, 150, 3)
+    against = doubts(pair_of(world(60, 0), flipped(world(150, 1), benign)))
+    wrong = np.isin(np.arange(150), benign)
+    assert (against[wrong] >= 2).mean() > 0.5
+    assert (against[~wrong] >= 2).mean() < 0.1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_right_labels_are_hardly_doubted(world, pair_of, seed: int) -> None:
+    against = doubts(pair_of(world(60, seed), world(150, seed + 50)))
+    assert (against >= 2).mean() < 0.05
+
+
+def test_more_votes_doubt_fewer_rows(world, pair_of) -> None:
+    against = doubts(pair_of(world(60, 0), flipped(world(150, 1), some(0.33))))
+    assert set(against.tolist()) <= {0, 1, 2, 3}
+    assert (against >= 1).sum() >= (against >= 2).sum() >= (against >= 3).sum() > 0
+
+
+def test_a_category_that_no_real_row_has_tells_made_rows_apart(make_records, pair_of) -> None:
+    """What few real rows do not know is no reason to doubt, and helps to find what is wrong."""
+    rest = {"x": [0.0, 9.0] * 8}
+    real = make_records(["a", "b"] * 8, kind=["p", "q"] * 8, **rest)
+    labels = (["a"] * 20 + ["b"] * 20) * 2
+    kinds = ["p"] * 20 + ["q"] * 20 + ["new a"] * 20 + ["new b"] * 20
+    labels[45], labels[75] = "b", "a"  # among nineteen of the other class
+    made = make_records(labels, kind=kinds, x=[4.5] * 80)
+    against = doubts(pair_of(real, made))
+    assert np.flatnonzero(against >= 2).tolist() == [45, 75]
+
+
+def test_too_few_real_rows_say_nothing(world, pair_of, plain) -> None:
+    assert doubts(pair_of(world(12, 0), world(30, 1))) is None
+    one = plain(x=[1.5] * 30)
+    assert doubts(pair_of(one, one)) is None
+
+
+def test_a_class_of_one_made_row(world, pair_of) -> None:
+    made = world(31, 1)
+    labels = [*["scan"] * 30, "worm"]
+    made = made.set_column(0, made.schema.field("label"), pa.array(labels))
+    assert len(doubts(pair_of(world(60, 0), made))) == 31
+
+
+def test_every_row_of_many_is_asked(world, pair_of, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.augment.gate.pair.BATCH_ROWS", 40)
+    monkeypatch.setattr("pipelines.augment.gate.peers.MOST_ROWS", 60)
+    monkeypatch.setattr("pipelines.augment.gate.pair.MOST_ROWS", 60)
+    against = doubts(pair_of(world(60, 0), flipped(world(200, 1), [199])))
+    assert len(against) == 200 and against[199] == 3
+
+
+def test_the_same_seed_doubts_the_same(world, pair_of) -> None:
+    made = flipped(world(90, 1), range(0, 90, 4))
+    assert (
+        doubts(pair_of(world(60, 0), made)).tolist() == doubts(pair_of(world(60, 0), made)).tolist()
+    )
+
+
+class Model:
+    """A model of two classes that gives what it is asked about."""
+
+    classes_ = np.array(["a", "b"], object)
+
+    def predict_proba(self, points: np.ndarray) -> np.ndarray:
+        return np.column_stack([points, 1 - points])
+
+
+def test_a_label_is_doubted_if_another_is_a_quarter_likelier() -> None:
+    chances = [np.array([0.2, 0.44]), np.array([0.45, 0.9])]
+    claimed = np.array([["a"] * 4, ["b", "b", "b", "new"]], object)
+    assert _doubted(Model(), chances, claimed[0]).tolist() == [True, True, False, False]
+    assert _doubted(Model(), chances, claimed[1]).tolist() == [False, False, False, True]
