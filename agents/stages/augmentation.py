@@ -27,7 +27,10 @@ def _review(bench: Workbench, state: State) -> Review:
     explored = numbers.get(EXPLORE)
     if explored is None:
         return Review(passed=True, findings=["Train, validation and test hold real rows only."])
-    findings = [f"{found['name']}: {found['words']}" for found in explored["models"]]
+    findings = [
+        f"{found['name']}: {found['words']} {found.get('on_absent', '')}".strip()
+        for found in explored["models"]
+    ]
     helps = any(found["kind"] == "use" for found in explored["models"])
     if helps and bench.spec.data.sample is None:
         return Review(passed=True, findings=findings, back_to="augmentation")

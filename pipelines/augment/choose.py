@@ -7,9 +7,15 @@ import numpy as np
 import pyarrow as pa
 from scipy.stats import t as student
 
-from pipelines.augment.explore import Exploration, ModelFindings, arms_of, outcomes_of
+from pipelines.augment.explore import (
+    Exploration,
+    ModelFindings,
+    arms_of,
+    as_table,
+    outcomes_of,
+)
 from pipelines.augment.settings import REPEATS
-from pipelines.augment.trial import ALONE, Study, Treatment, made_rows, scores_of, training_rows
+from pipelines.augment.trial import Study, Treatment, made_rows, scores_of, training_rows
 from pipelines.augment.verdict import Outcome, Verdict, points, use
 from pipelines.evaluate.few_labels import spread
 from pipelines.evaluate.intervals import LEVEL
@@ -58,9 +64,7 @@ def _findings(
     labelled: int,
     folds: int,
 ) -> ModelFindings:
-    treatments = [treatment for treatment in scores[0] if treatment != ALONE]
-    table = np.array([[one[treatment] for treatment in treatments] for one in scores])
-    alone = np.array([one[ALONE] for one in scores])
+    treatments, table, alone = as_table(scores)
     gains = table - alone[:, None]
     mean, reach = gains.mean(axis=0), corrected_reach(gains, folds)
     outcomes = outcomes_of(treatments, table, added, (mean, mean - reach, mean + reach), {})

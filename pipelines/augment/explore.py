@@ -27,18 +27,33 @@ from pipelines.augment.trial import (
     scores_of,
     training_rows,
 )
-from pipelines.augment.verdict import WORTH, Outcome, Verdict, verdict_of
+from pipelines.augment.verdict import WORTH, Gain, Outcome, Verdict, points, verdict_of
 from pipelines.errors import InputError
 from pipelines.evaluate.few_labels import Spread, spread
 from pipelines.progress import Progress
 
 
 class ModelFindings(BaseModel):
-    """What all arms do for one model. ``alone``: the score with the real rows alone."""
+    """What all arms do for one model. ``alone``: the score with the real rows alone, ``absent``:
+    the accuracy with them on judged rows of absent families."""
 
     alone: Spread
+    absent: Spread | None = None
     outcomes: list[Outcome]
     verdict: Verdict
+
+    @property
+    def on_absent(self) -> str:
+        """How it does on absent families, and what of generators is surest there; maybe nothing."""
+        gains = [(one, one.absent) for one in self.outcomes if one.arm != REAL and one.absent]
+        if self.absent is None or not gains:
+            return ""
+        arm, gain = max(gains, key=lambda pair: pair[1].ci[0])
+        return (
+            f"Families that no draw holds: accuracy {self.absent.mean:.3f} with the real rows "
+            f"alone, give or take {self.absent.std:.3f}, the worst draw {self.absent.min:.3f}. "
+            f"Surest there is {arm.name}, {arm.amount:g} to one: {points(gain)}."
+        )
 
 
 class ArmFindings(BaseModel):
@@ -57,6 +72,7 @@ class Exploration(BaseModel):
     """All models and arms. ``real_rows`` are those of one draw.
 
     ``within``: draws are folds, and the ``test_rows`` are the labelled rows, held out in turn.
+    ``absent_rows`` of the ``test_rows`` are of families that no draw holds.
     """
 
     metric: str
@@ -64,6 +80,7 @@ class Exploration(BaseModel):
     draws: int
     real_rows: int
     test_rows: int
+    absent_rows: int = 0
     arms: dict[str, ArmFindings]
     models: dict[str, ModelFindings]
 
@@ -76,18 +93,20 @@ def explore(
     *,
     seed: int,
     progress: Progress,
+    absent: np.ndarray | None = None,
 ) -> Exploration:
     """Make rows from each draw (row numbers of ``rows``) and test every model with them.
 
     Rows outside a draw play those that could be labelled still. Draw ``i`` has the seed
-    ``seed + i`` for everything. Raises InputError for too few draws, and what arms and models
-    refuse.
+    ``seed + i`` for everything. ``absent``: which test rows are of families that ``rows`` lack,
+    shape (test_rows,). Raises InputError for too few draws, and what arms and models refuse.
     """
     if len(draws) < FEWEST_DRAWS:
         raise InputError(
             f"{len(draws)} draws decide nothing: luck alone makes as much of a difference.",
             f"Take {FEWEST_DRAWS} or more.",
         )
+    unseen = np.zeros(test_rows.num_rows, dtype=bool) if absent is None else absent
     scores, made = [], []
     for number, draw in enumerate(draws):
         real = rows.take(pa.array(draw))
@@ -95,7 +114,7 @@ def explore(
         made.append(made_rows(study, real, seed + number))
         treated = training_rows(study, real, made[-1], rest, seed + number)
         told = partial(progress, "draws", number, len(draws), "draws")
-        scores.append(scores_of(study, treated, test_rows, seed + number, told))
+        scores.append(scores_of(study, treated, test_rows, seed + number, told, unseen))
     progress("draws", len(draws), len(draws), "draws")
     drawn = rows.take(pa.array(np.unique(np.concatenate(draws))))
     added = {one: float(np.mean([s.added[one] for s in scores])) for one in scores[0].added}
@@ -104,9 +123,15 @@ def explore(
         draws=len(draws),
         real_rows=len(draws[0]),
         test_rows=test_rows.num_rows,
-        arms=arms_of(study, made, drawn, rows, test_rows, seed),
+        absent_rows=int(unseen.sum()),
+        # rows of other families are unlike a draw whether it is shown or not
+        arms=arms_of(study, made, drawn, rows, test_rows.filter(pa.array(~unseen)), seed),
         models={
-            name: _findings([s.models[name] for s in scores], added, len(draws[0]), seed)
+            name: _with_absent(
+                _findings([s.models[name] for s in scores], added, len(draws[0]), seed),
+                [s.absent[name] for s in scores],
+                seed,
+            )
             for name in study.models
         },
     )
@@ -143,9 +168,7 @@ def _findings(
     real_rows: int,
     seed: int,
 ) -> ModelFindings:
-    treatments = [treatment for treatment in scores[0] if treatment != ALONE]
-    table = np.array([[one[treatment] for treatment in treatments] for one in scores])
-    alone = np.array([one[ALONE] for one in scores])
+    treatments, table, alone = as_table(scores)
     gains = table - alone[:, None]
     found = paired_differences(gains, seed)
     rates = _rates(treatments, table, alone, added, real_rows, seed)
@@ -158,6 +181,43 @@ def _findings(
         needed=draws_needed(gains[:, made], found.times, WORTH),
     )
     return ModelFindings(alone=spread(alone.tolist()), outcomes=outcomes, verdict=verdict)
+
+
+def as_table(
+    scores: Sequence[Mapping[Treatment, float]],
+) -> tuple[list[Treatment], np.ndarray, np.ndarray]:
+    """The treatments that add rows, their scores of shape (draws, treatments), and those of the
+    real rows alone of shape (draws,)."""
+    treatments = [treatment for treatment in scores[0] if treatment != ALONE]
+    table = np.array([[one[treatment] for treatment in treatments] for one in scores])
+    return treatments, table, np.array([one[ALONE] for one in scores])
+
+
+def _with_absent(
+    found: ModelFindings, scores: Sequence[Mapping[Treatment, float]], seed: int
+) -> ModelFindings:
+    """The findings and what each treatment does on absent families; the verdict stays.
+
+    The outcomes are in the order of the treatments.
+    """
+    if not scores[0]:
+        return found
+    _, table, alone = as_table(scores)
+    gains = paired_differences(table - alone[:, None], seed)
+    outcomes = [
+        outcome.model_copy(
+            update={
+                "absent": Gain(
+                    score=spread(table[:, place].tolist()),
+                    gain=float(gains.mean[place]),
+                    ci=(float(gains.low[place]), float(gains.high[place])),
+                )
+            }
+        )
+        for place, outcome in enumerate(found.outcomes)
+    ]
+    update = {"absent": spread(alone.tolist()), "outcomes": outcomes}
+    return found.model_copy(update=update)
 
 
 def outcomes_of(

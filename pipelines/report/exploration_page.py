@@ -45,9 +45,10 @@ def render_studies(studies: Sequence[StudyOnPage]) -> str:
 
 def _study(place: int, study: StudyOnPage) -> Markup:
     found = study.found
+    absent = f", {found.absent_rows:,} of them of absent families" if found.absent_rows else ""
     about = (
         f"{study.source}, run {study.run}: {found.draws} draws of {found.real_rows} real rows, "
-        f"judged by {found.test_rows:,} rows of their own; {_metric(found)}."
+        f"judged by {found.test_rows:,} rows of their own{absent}; {_metric(found)}."
     )
     if found.within:
         about = (
@@ -84,6 +85,7 @@ def _model(name: str, model: ModelFindings, found: Exploration) -> list[Markup]:
         element("h3", name.replace("_", " ")),
         box,
         element("p", spread),
+        element("p", model.on_absent) if model.on_absent else Markup(),
         picture(arms(model, found.real_rows, found.metric), f"{caption}. {verdict.words}", caption),
         _gains(model),
     ]
@@ -97,10 +99,13 @@ def _gains(model: ModelFindings) -> Markup:
         gains = [*group]
         cells = [Figure(outcome.gained) for outcome in gains]
         last = gains[-1]
-        rows.append([name, *cells, last.score.mean, last.score.min, Figure(last.worth)])
-    heads = [f"{amount:g}:1" for amount in amounts]
+        absent = [Figure(last.absent.gained)] if last.absent else []
+        rows.append([name, *cells, last.score.mean, last.score.min, *absent, Figure(last.worth)])
     most = f"at {amounts[-1]:g}:1"
-    return table(["rows from", *heads, f"score {most}", "worst draw", "a row is worth"], rows)
+    heads = [*(f"{amount:g}:1" for amount in amounts), f"score {most}", "worst draw"]
+    if model.absent:
+        heads.append(f"absent families {most}")
+    return table(["rows from", *heads, "a row is worth"], rows)
 
 
 def _metric(found: Exploration) -> str:
