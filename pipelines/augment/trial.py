@@ -86,7 +86,7 @@ class Scores:
 
     added: dict[Treatment, int]
     models: dict[str, dict[Treatment, float]]
-    absent: dict[str, dict[Treatment, float]]
+    absent: dict[str, dict[Treatment, float]] = field(default_factory=dict)
 
 
 def made_rows(study: Study, real: pa.Table, seed: int) -> dict[str, Made]:
