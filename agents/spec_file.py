@@ -46,7 +46,7 @@ def load_specs(path: Path, changes: list[str] | None = None) -> list[Spec]:
         raise InputError(f"The spec {path} is not a mapping of keys.", "Begin with 'goal: ...'.")
     for change in changes or []:
         for content in contents:
-            _apply(content, change)
+            apply_change(content, change)
     return [parse_spec(content, str(path)) for content in contents]
 
 
@@ -96,7 +96,8 @@ def expand(text: str | None, where: str) -> str | None:
     return filled
 
 
-def _apply(content: dict[str, Any], change: str) -> None:
+def apply_change(content: dict[str, Any], change: str) -> None:
+    """Set one ``key=value`` (dotted key, YAML value) in a spec. Raises InputError if it is none."""
     key, equals, text = change.partition("=")
     if not equals or not key:
         raise InputError(

@@ -8,7 +8,8 @@ A draw of 100 or 20 rows of a pool, as classes come (two of each at least), is a
 sees. The truth of an arm is its gain on up to 3,000 other rows of the pool. Regret is what the best
 would have gained more than what was chosen; the best in hindsight is that of the very draw, luck
 included, and the best on average is the same for all draws of a pool; adding nothing is one of the
-arms. Beside the choice stand two plain rules: never add rows, and take the largest mean of folds.
+arms. Beside the choice, the largest mean of folds, stand two others: never add rows, and the
+largest mean only if it is above half its corrected standard error.
 
 Prints a line a draw, and a table when all are done. Forests have 10 trees.
 """
@@ -25,9 +26,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from scipy.stats import t as student
 
 from pipelines.augment.arms import arm_of
-from pipelines.augment.choose import choose
+from pipelines.augment.choose import findings_of, tried
 from pipelines.augment.names import PLAIN
 from pipelines.augment.trial import ALONE, Study, Treatment, made_rows, scores_of, training_rows
 from pipelines.datasets.fields import DEFAULT_MASKS
@@ -48,6 +50,8 @@ POOLS = {  # and their label columns; each has two classes, or gets them
 BENIGN = "BENIGN"  # all other classes of the pool that has it are attacks
 SIZES = (100, 20)
 TEST_ROWS = 3000
+# Standard errors that an interval of six arms reaches, in two cuts into five folds.
+REACH = float(student.ppf(1 - 0.025 / len(PLAIN), 2 * 5 - 1))
 STUDY = Study(
     arms={name: arm_of(name, DEFAULT_MASKS, None, silent) for name in PLAIN},
     models=[MODEL],
@@ -62,6 +66,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, nargs="?")
     parser.add_argument("--pools", nargs="+", default=list(POOLS), choices=POOLS)
     parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first draw")
     parser.add_argument("--read", type=Path, nargs="+", default=[])
     options = parser.parse_args()
     ladder.TREES = TREES
@@ -71,7 +76,9 @@ def main() -> None:
             pool: of_two_classes(load_source(options.data / pool, POOLS[pool]).rows)
             for pool in options.pools
         }
-        for seed, size, pool in product(range(options.draws), SIZES, pools):
+        for seed, size, pool in product(
+            range(options.first, options.first + options.draws), SIZES, pools
+        ):
             found.append(record(pool, pools[pool], size, seed))
             print(json.dumps(found[-1]), flush=True)
     print(table(found), file=sys.stderr)
@@ -80,7 +87,7 @@ def main() -> None:
 def record(pool: str, rows: pa.Table, size: int, seed: int) -> dict[str, Any]:
     """Of a draw: the choice, the means of folds, and the true gains of all arms."""
     drawn, rest = sample(rows, size, seed)
-    found = choose(STUDY, drawn, seed=seed, progress=silent).models[MODEL]
+    found = findings_of(MODEL, tried(STUDY, drawn, seed=seed, progress=silent))
     made = made_rows(STUDY, drawn, seed)
     treated = training_rows(STUDY, drawn, made, None, seed)
     scores = scores_of(STUDY, treated, rest, seed, lambda: None).models[MODEL]
@@ -88,7 +95,6 @@ def record(pool: str, rows: pa.Table, size: int, seed: int) -> dict[str, Any]:
         "pool": pool,
         "rows": size,
         "draw": seed,
-        "chosen": found.verdict.arm or "none",
         "score": scores[ALONE],
         "folds": {outcome.arm: outcome.gain for outcome in found.outcomes},
         "reach": {outcome.arm: outcome.gain - outcome.ci[0] for outcome in found.outcomes},
@@ -143,10 +149,12 @@ def regrets(lines: list[dict[str, Any]]) -> Iterator[dict[str, float]]:
     steady = max(average, key=lambda arm: float(average[arm]))
     for line, gains in zip(lines, true, strict=True):
         folds = {"none": 0.0, **line["folds"]}
+        likeliest = max(folds, key=lambda arm: float(folds[arm]))
+        error = line["reach"].get(likeliest, 0.0) / REACH
         rules = {
-            "choose": line["chosen"],
+            "choose": likeliest,
             "never": "none",
-            "largest mean": max(folds, key=lambda arm: float(folds[arm])),
+            "half an error": likeliest if folds[likeliest] > 0.5 * error else "none",
         }
         figures = {"score": line["score"]}
         for rule, arm in rules.items():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
+from pipelines.augment.made_rows import MadeRows
 from pipelines.augment.names import ARMS, BATCH, ROUNDS, Votes
 from pipelines.augment.settings import MOST_AMOUNT, REPEATS, StudySettings, one_of
 from pipelines.errors import InputError
@@ -20,7 +21,7 @@ from tools.design import count_on, device_of, sides_to_choose_by, split_sides
 from tools.spec import Estimate, ToolContext, ToolResult, ToolSpec
 
 if TYPE_CHECKING:
-    from pipelines.augment.explore import ModelFindings
+    from pipelines.augment.findings import ModelFindings
 
 # More rows than these tell two arms apart no better, and each fit reads them all.
 MOST_JUDGED = 5000
@@ -174,16 +175,16 @@ def _augment(params: AugmentParams, context: ToolContext) -> ToolResult:
             )
         ),
     }
-    numbers = {
-        "arm": params.arm,
-        "amount": params.amount,
-        "rows": kept.num_rows,
-        "screened_out": made.rows.num_rows - kept.num_rows,
-        "train_rows": train.num_rows,
-        "notes": made.notes(),
-        "gate": report.verdict,
-    }
-    return ToolResult(artifacts=artifacts, numbers=numbers, work=float(kept.num_rows))
+    told = MadeRows(
+        arm=params.arm,
+        amount=params.amount,
+        rows=kept.num_rows,
+        screened_out=made.rows.num_rows - kept.num_rows,
+        train_rows=train.num_rows,
+        notes=made.notes(),
+        gate=report.verdict,
+    )
+    return ToolResult(artifacts=artifacts, numbers=told.model_dump(), work=float(kept.num_rows))
 
 
 def _estimate_explore(params: ExploreParams, context: ToolContext) -> Estimate:

@@ -14,7 +14,9 @@ from tools.report_results import (
     confusion,
     curves,
     difference,
+    explored,
     few_labels,
+    made,
     model_score,
     per_class,
 )
@@ -70,6 +72,8 @@ def build_report(run: RunFolder) -> "data.ReportData":
         confusion=confusion(story, run.store, best),
         curves=curves(story, run.store, best),
         few_labels=few_labels(story),
+        explored=explored(story, run.store),
+        made=made(story),
         plans=[_plan(entry) for entry in story.plans.values()],
         limits=[*_origin(record), *_limits(story)],
         commands=_commands(run, record["status"], story),

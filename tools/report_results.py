@@ -8,6 +8,8 @@ from pipelines.store.artifacts import ArtifactStore
 from tools.story import Story
 
 if TYPE_CHECKING:
+    from pipelines.augment.findings import Exploration
+    from pipelines.augment.made_rows import MadeRows
     from pipelines.report import data
 
 
@@ -113,6 +115,24 @@ def few_labels(story: Story) -> "data.FewLabelStudy | None":
         absent_rows=found.get("absent_rows", 0),
         models=[_draws(row, metric) for row in found["models"]],
     )
+
+
+def explored(story: Story, store: ArtifactStore) -> "Exploration | None":
+    """The study of synthetic rows; None where there was none."""
+    from pipelines.augment.findings import Exploration
+
+    if "exploration" not in story.artifacts:
+        return None
+    content = (store.path(story.artifacts["exploration"]) / "exploration.json").read_bytes()
+    return Exploration.model_validate_json(content)
+
+
+def made(story: Story) -> "MadeRows | None":
+    """What was made for models to learn from; None if nothing was."""
+    from pipelines.augment.made_rows import MadeRows
+
+    found = story.numbers.get("augment_rows")
+    return None if found is None else MadeRows.model_validate(found)
 
 
 def _draws(row: dict[str, Any], metric: str) -> "data.FewLabelDraws":

@@ -6,6 +6,7 @@ from agents.look import looked_at
 from agents.stages.base import StageRules
 from agents.state import Review, State, versions_of
 from agents.workbench import Workbench
+from pipelines.augment.made_rows import MadeRows
 
 EXPLORE, MAKE = "explore_arms", "augment_rows"
 
@@ -22,8 +23,9 @@ def _review(bench: Workbench, state: State) -> Review:
     """What was found out. A generator that helps is proposed next, unless few labels are studied:
     there each draw is a training side of its own."""
     numbers = state["numbers"]
-    if made := numbers.get(MAKE):
-        return Review(passed=True, findings=[_made(made), *made["notes"], made["gate"]])
+    if MAKE in numbers:
+        made = MadeRows.model_validate(numbers[MAKE])
+        return Review(passed=True, findings=[made.words, *made.notes, made.gate])
     explored = numbers.get(EXPLORE)
     if explored is None:
         return Review(passed=True, findings=["Train, validation and test hold real rows only."])
@@ -35,15 +37,6 @@ def _review(bench: Workbench, state: State) -> Review:
     if helps and bench.spec.data.sample is None:
         return Review(passed=True, findings=findings, back_to="augmentation")
     return Review(passed=True, findings=findings)
-
-
-def _made(made: dict[str, Any]) -> str:
-    out = made["screened_out"]
-    doubted = f"; {out:,} others bore a label that is doubted" if out else ""
-    return (
-        f"{made['rows']:,} rows made by {made['arm']} stand beside {made['train_rows']:,} real "
-        f"ones on the train side{doubted}. Validation and test hold real rows only."
-    )
 
 
 AUGMENTATION = StageRules(

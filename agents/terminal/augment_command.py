@@ -78,7 +78,7 @@ def _explored(spec: "Spec", workspace: Path) -> "tuple[RunFolder, StudyOnPage]":
     from agents.policy import approve_all
     from agents.terminal.progress import RichProgress
     from agents.trail import Trail
-    from pipelines.augment.explore import Exploration
+    from pipelines.augment.findings import Exploration
     from pipelines.datasets.sources import describe_source
     from pipelines.errors import NetloopError
     from pipelines.report.exploration_page import StudyOnPage

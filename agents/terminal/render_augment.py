@@ -5,7 +5,7 @@ from itertools import groupby
 from rich.console import Console
 
 from agents.terminal.tables import Cell, Column, print_table, say, title
-from pipelines.augment.explore import Exploration, ModelFindings
+from pipelines.augment.findings import Exploration, ModelFindings
 from pipelines.augment.names import REAL
 from pipelines.augment.trial import refusals
 from pipelines.augment.verdict import Outcome
@@ -22,7 +22,7 @@ def render_exploration(found: Exploration, console: Console) -> None:
     """
     amounts = {outcome.amount for model in found.models.values() for outcome in model.outcomes}
     short = OTHERS + len(amounts) * INTERVAL > console.width
-    what = "accuracy" if found.metric == "accuracy" else "macro-F1"
+    what = found.metric_name
     for name, model in found.models.items():
         title(console, f"{name}: {what} with {found.real_rows} real rows {model.alone.mean:.3f}")
         print_table(console, _columns(model), _rows(model, short))
@@ -37,8 +37,7 @@ def render_exploration(found: Exploration, console: Console) -> None:
     drawn, judges = "draws", "validation rows"
     if found.within:
         drawn, judges = "folds", "labelled rows that judged in turn"
-    if found.absent_rows:
-        judges = f"{judges}, {found.absent_rows:,} of them of absent families"
+    judges += found.of_absent
     say(
         console,
         f"Points of {what} gained over the real rows alone: the mean of {found.draws} {drawn}, "

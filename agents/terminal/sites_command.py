@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from agents.terminal.data_commands import Source, mask_list
-from agents.terminal.options import Json, Label, Masks, Seed, TestShare
+from agents.terminal.options import (
+    DEFAULT_WORKSPACE,
+    Json,
+    Label,
+    Masks,
+    Offline,
+    Seed,
+    TestShare,
+    Workspace,
+)
 
 
 def sites(
@@ -31,21 +40,45 @@ def sites(
     test: TestShare = 0.3,
     masks: Masks = None,
     seed: Seed = 0,
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            "--augment", help="Whoever trains adds rows of this generator: smote, llm, ..."
+        ),
+    ] = None,
+    amount: Annotated[
+        float | None,
+        typer.Option("--amount", help="Synthetic rows to each real one.", show_default="1"),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="For a generator that asks a language model: llm_sees=redacted, "
+            "budget.llm_calls=200",
+        ),
+    ] = None,
     picture: Annotated[
         Path | None, typer.Option("--picture", help="Where to draw it as SVG.")
     ] = None,
     as_json: Json = False,
+    offline: Offline = False,
+    workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Compare three layouts of several sites.
 
     Real processes learn and judge over shaped links of this machine.
     centralised: rows go to a hub. distributed: each site on its own. hybrid: models are shared.
+    With --augment, what a language model costs each of them is compared as well.
 
     Example: netloop sites lab --label folder --count 3 --mbit 10
+
+    Example: netloop sites lab --label folder --augment llm --amount 4 --set budget.llm_calls=200
     """
     from rich.console import Console
 
     from agents.terminal.progress import RichProgress
+    from agents.terminal.sites_rows import augmented
     from pipelines.datasets.fields import DEFAULT_MASKS
     from pipelines.datasets.sources import load_source
     from pipelines.deploy.compare import compare
@@ -55,9 +88,15 @@ def sites(
     from pipelines.deploy.sites import CLASSES, shard_sites
     from pipelines.store.files import write_atomic
 
+    spec = {
+        "goal": "Compare layouts of several sites",
+        "data": {"source": str(source), "label": label},
+        "seed": seed,
+    }
+    rows_made = augmented(augment, amount, spec, changes, workspace)
     console = Console(stderr=True, markup=False, highlight=False)
     link = Link(delay_ms=delay, mbit=mbit)
-    with RichProgress(console) as progress:
+    with rows_made as augmentation, RichProgress(console) as progress:
         rows = load_source(source, label, progress=progress).rows
         many = 4 if count is None and by == CLASSES else count
         shared = shard_sites(rows, by, many, seed)
@@ -70,6 +109,7 @@ def sites(
             seed=seed,
             link=link,
             batch=batch,
+            augment=augmentation,
             progress=progress,
         )
     if picture is not None:

@@ -31,10 +31,7 @@ def arm_of(
     if name in GENERATORS:
         return lambda real, wanted, seed: Made(generate(name, real, wanted, masks=masks, seed=seed))
     if author is None:
-        raise InputError(
-            f"The generator {name} writes rows with a language model, and none is configured.",
-            "Name one (NETLOOP_MODEL, OPENAI_BASE_URL; docs/llm.md), or take another generator.",
-        )
+        raise no_author(name)
     give_up = (NetloopError,) if partial else ()
 
     def write(real: pa.Table, wanted: Mapping[str, int], seed: int) -> Made:
@@ -48,3 +45,11 @@ def arm_of(
         return Made(rows, desk.refused, desk.ended)
 
     return write
+
+
+def no_author(name: str) -> InputError:
+    """The error of an arm that lacks its author."""
+    return InputError(
+        f"The generator {name} writes rows with a language model, and none is configured.",
+        "Name one (NETLOOP_MODEL, OPENAI_BASE_URL; docs/llm.md), or take another generator.",
+    )

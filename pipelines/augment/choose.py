@@ -1,26 +1,32 @@
 """Arms compared by cross-validation within the labelled rows, for those who have no others."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import pyarrow as pa
 from scipy.stats import t as student
 
-from pipelines.augment.explore import (
-    Exploration,
-    ModelFindings,
-    arms_of,
-    as_table,
-    outcomes_of,
-)
+from pipelines.augment.explore import arms_of, as_table, outcomes_of
+from pipelines.augment.findings import Exploration, ModelFindings
 from pipelines.augment.settings import REPEATS
-from pipelines.augment.trial import Study, Treatment, made_rows, scores_of, training_rows
+from pipelines.augment.trial import Made, Scores, Study, made_rows, scores_of, training_rows
 from pipelines.augment.verdict import Outcome, Verdict, points, use
 from pipelines.evaluate.few_labels import spread
 from pipelines.evaluate.intervals import LEVEL
 from pipelines.models.base import class_numbers, folds_of, labels_of, stratified_folds
 from pipelines.progress import Progress
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What every arm did in each trial of a cross-validation: two cuts into ``folds``."""
+
+    folds: int
+    labelled: int
+    scores: Sequence[Scores]
+    made: Sequence[Mapping[str, Made]]
 
 
 def choose(study: Study, rows: pa.Table, *, seed: int, progress: Progress) -> Exploration:
@@ -30,45 +36,44 @@ def choose(study: Study, rows: pa.Table, *, seed: int, progress: Progress) -> Ex
     out judge. There are no more real rows to compare with, so no rates either. Raises InputError
     if a class has a single row, and what arms and models refuse.
     """
+    trials = tried(study, rows, seed=seed, progress=progress)
+    return Exploration(
+        metric=study.metric,
+        within=True,
+        draws=len(trials.scores),
+        real_rows=round(rows.num_rows * (trials.folds - 1) / trials.folds),
+        test_rows=rows.num_rows,
+        arms=arms_of(study, trials.made, rows, rows, None, seed),
+        models={name: findings_of(name, trials) for name in study.models},
+    )
+
+
+def tried(study: Study, rows: pa.Table, *, seed: int, progress: Progress) -> Trials:
+    """All trials; see ``choose``."""
     _, numbers = class_numbers(labels_of(rows), rows)
     folds = folds_of(numbers)
-    trials = REPEATS * folds
+    count = REPEATS * folds
     scores, made = [], []
-    for trial in range(trials):
+    for trial in range(count):
         repeat, held = divmod(trial, folds)
         out = stratified_folds(numbers, folds, seed + repeat) == held
         real, judges = rows.filter(pa.array(~out)), rows.filter(pa.array(out))
         made.append(made_rows(study, real, seed + trial))
         treated = training_rows(study, real, made[-1], None, seed + trial)
-        told = partial(progress, "folds", trial, trials, "folds")
+        told = partial(progress, "folds", trial, count, "folds")
         scores.append(scores_of(study, treated, judges, seed + trial, told))
-    progress("folds", trials, trials, "folds")
-    added = {one: float(np.mean([s.added[one] for s in scores])) for one in scores[0].added}
-    return Exploration(
-        metric=study.metric,
-        within=True,
-        draws=trials,
-        real_rows=round(rows.num_rows * (folds - 1) / folds),
-        test_rows=rows.num_rows,
-        arms=arms_of(study, made, rows, rows, None, seed),
-        models={
-            name: _findings([s.models[name] for s in scores], added, rows.num_rows, folds)
-            for name in study.models
-        },
-    )
+    progress("folds", count, count, "folds")
+    return Trials(folds, rows.num_rows, scores, made)
 
 
-def _findings(
-    scores: Sequence[Mapping[Treatment, float]],
-    added: Mapping[Treatment, float],
-    labelled: int,
-    folds: int,
-) -> ModelFindings:
-    treatments, table, alone = as_table(scores)
+def findings_of(model: str, trials: Trials) -> ModelFindings:
+    """What all arms do for one model, and which is worth trying."""
+    treatments, table, alone = as_table([one.models[model] for one in trials.scores])
+    added = {one: float(np.mean([s.added[one] for s in trials.scores])) for one in treatments}
     gains = table - alone[:, None]
-    mean, reach = gains.mean(axis=0), corrected_reach(gains, folds)
+    mean, reach = gains.mean(axis=0), corrected_reach(gains, trials.folds)
     outcomes = outcomes_of(treatments, table, added, (mean, mean - reach, mean + reach), {})
-    verdict = _verdict(outcomes, labelled)
+    verdict = verdict_within(outcomes, trials.labelled)
     return ModelFindings(alone=spread(alone.tolist()), outcomes=outcomes, verdict=verdict)
 
 
@@ -85,15 +90,20 @@ def corrected_reach(gains: np.ndarray, folds: int) -> np.ndarray:
     return np.asarray(student.ppf((1 + level) / 2, trials - 1) * np.sqrt(variance))
 
 
-def _verdict(outcomes: Sequence[Outcome], labelled: int) -> Verdict:
-    """The surest arm if its gain is above 0 by its interval; else it declines rather than errs."""
-    best = max(outcomes, key=lambda outcome: outcome.ci[0])
+def verdict_within(outcomes: Sequence[Outcome], labelled: int) -> Verdict:
+    """The arm of the largest gain, if any gains, and how sure that is.
+
+    An interval that holds for all arms hardly ever leaves 0 here, and to wait for it, or for half a
+    standard error, costs more than to take what is likeliest (docs/numbers.md).
+    """
+    best = max(outcomes, key=lambda outcome: outcome.gain)
     what = f"{best.name}, {best.amount:g} rows to each real one"
-    if best.ci[0] > 0:
-        words = f"Use {what}: {points(best)} in cross-validation of {labelled} labelled rows."
-        return use(best, words)
+    if best.gain > 0:
+        sure = "" if best.ci[0] > 0 else " It is the likeliest and not sure: the interval holds 0."
+        folds = f"in cross-validation of {labelled} labelled rows"
+        return use(best, f"Use {what}: {points(best)} {folds}.{sure}")
     words = (
-        f"Declined: {labelled} labelled rows do not tell that any arm helps. The surest, {what}, "
-        f"makes {points(best)} in cross-validation."
+        f"Declined: in cross-validation of {labelled} labelled rows no arm helps. The best, "
+        f"{what}, makes {points(best)}."
     )
     return Verdict(kind="undecided", gain=best.gain, ci=best.ci, words=words)

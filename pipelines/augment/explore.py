@@ -11,9 +11,9 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
-from pydantic import BaseModel
 
 from pipelines.augment.exchange import Rate, exchange_rate
+from pipelines.augment.findings import ArmFindings, Exploration, ModelFindings
 from pipelines.augment.gate.gate import judge
 from pipelines.augment.names import REAL
 from pipelines.augment.paired import draws_needed, paired_differences
@@ -27,62 +27,10 @@ from pipelines.augment.trial import (
     scores_of,
     training_rows,
 )
-from pipelines.augment.verdict import WORTH, Gain, Outcome, Verdict, points, verdict_of
+from pipelines.augment.verdict import WORTH, Gain, Outcome, verdict_of
 from pipelines.errors import InputError
-from pipelines.evaluate.few_labels import Spread, spread
+from pipelines.evaluate.few_labels import spread
 from pipelines.progress import Progress
-
-
-class ModelFindings(BaseModel):
-    """What all arms do for one model. ``alone``: the score with the real rows alone, ``absent``:
-    the accuracy with them on judged rows of absent families."""
-
-    alone: Spread
-    absent: Spread | None = None
-    outcomes: list[Outcome]
-    verdict: Verdict
-
-    @property
-    def on_absent(self) -> str:
-        """How it does on absent families, and what of generators is surest there; maybe nothing."""
-        gains = [(one, one.absent) for one in self.outcomes if one.arm != REAL and one.absent]
-        if self.absent is None or not gains:
-            return ""
-        arm, gain = max(gains, key=lambda pair: pair[1].ci[0])
-        return (
-            f"Families that no draw holds: accuracy {self.absent.mean:.3f} with the real rows "
-            f"alone, give or take {self.absent.std:.3f}, the worst draw {self.absent.min:.3f}. "
-            f"Surest there is {arm.name}, {arm.amount:g} to one: {points(gain)}."
-        )
-
-
-class ArmFindings(BaseModel):
-    """What is to be said of an arm's rows, whatever models make of them.
-
-    ``rows``: how many it made for a draw; ``refused``: those of all draws that could not be used,
-    by reason; ``gate``: the quality gate's verdict on the rows of all draws together.
-    """
-
-    rows: float
-    refused: dict[str, int]
-    gate: str
-
-
-class Exploration(BaseModel):
-    """All models and arms. ``real_rows`` are those of one draw.
-
-    ``within``: draws are folds, and the ``test_rows`` are the labelled rows, held out in turn.
-    ``absent_rows`` of the ``test_rows`` are of families that no draw holds.
-    """
-
-    metric: str
-    within: bool = False
-    draws: int
-    real_rows: int
-    test_rows: int
-    absent_rows: int = 0
-    arms: dict[str, ArmFindings]
-    models: dict[str, ModelFindings]
 
 
 def explore(

@@ -11,11 +11,13 @@ import pyarrow as pa
 
 from pipelines.datasets.fields import DEFAULT_MASKS, feature_columns
 from pipelines.datasets.keys import Codes, numbers
-from pipelines.deploy.job import LAYOUTS, TEST, TRAIN, HubReport, Job, Layout, SiteReport
+from pipelines.deploy.job import HUB, LAYOUTS, TEST, TRAIN, HubReport, Job, Layout, SiteReport
 from pipelines.deploy.layout import run_layouts
 from pipelines.deploy.link import Link
+from pipelines.deploy.made import Augmentation, Made
 from pipelines.deploy.sites import hold_out
 from pipelines.deploy.study import (
+    Asked,
     DeploymentStudy,
     LayoutResult,
     SiteResult,
@@ -43,6 +45,7 @@ def compare(
     seed: int = 0,
     link: Link = DEFAULT_LINK,
     batch: int = 32,
+    augment: Augmentation | None = None,
     progress: Progress = silent,
 ) -> DeploymentStudy:
     """Try the layouts out with a process a site and a hub, over loopback with shaped links.
@@ -50,9 +53,11 @@ def compare(
     ``sites``: the row numbers of each site by its name, as ``shard_sites`` gives them. ``test`` is
     the share of each class's flows that a site holds out; ``batch`` how many rows are judged at
     once. Only the columns that ``masks`` let a model see, and the labels of training rows, are ever
-    sent.
+    sent. With ``augment`` whoever trains learns from synthetic rows too, made of its own training
+    rows; those of a site are the same in all layouts, and made once. Test rows are real.
 
-    Raises InputError for what cannot be compared, NetloopError that names the process if one dies.
+    Raises InputError for what cannot be compared, what the arm and its author refuse, NetloopError
+    that names the process if one dies.
     """
     model_class(model)
     _check(rows, sites, test, batch)
@@ -68,13 +73,29 @@ def compare(
     job = Job(model, list(masks), seed, link, batch, list(sites))
     seen = rows.select(["label", *feature_columns(rows.schema, masks)])
     with tempfile.TemporaryDirectory(prefix="netloop-sites-") as scratch:
-        for number, site in enumerate(places):
-            site.write(Path(scratch) / str(number), seen)
+        folders = [Path(scratch) / HUB, *(Path(scratch) / str(n) for n in range(len(places)))]
+        for site, folder in zip(places, folders[1:], strict=True):
+            site.write(folder, seen)
+        of_trainers = [to_train, *(site.train for site in places)]
+        made = [
+            # a seed of its own: nobody is given what another has asked for
+            augment.make(rows.take(own), folder, masks, seed + place, progress)
+            if augment
+            else Made()
+            for place, (own, folder) in enumerate(zip(of_trainers, folders, strict=True))
+        ]
         reports = run_layouts(job, Path(scratch), progress)
-    results = [_result(layout, job, places, *reports[layout], trained) for layout in LAYOUTS]
+    results = [_result(layout, job, places, *reports[layout], trained, made) for layout in LAYOUTS]
     classes = sorted({*trained, *(label for site in places for label in site.truth)})
     return DeploymentStudy(
-        model=model, seed=seed, link=link, batch=batch, classes=classes, layouts=results
+        model=model,
+        seed=seed,
+        link=link,
+        batch=batch,
+        classes=classes,
+        layouts=results,
+        arm=augment.arm if augment else None,
+        amount=augment.amount if augment else 0.0,
     )
 
 
@@ -108,7 +129,12 @@ def _result(
     hub: HubReport,
     reports: Sequence[SiteReport],
     trained: Counter[str],
+    made: Sequence[Made],
 ) -> LayoutResult:
+    """One layout as its hub and sites report it. ``made``: for the hub and for each site."""
+    of_hub, of_sites = made[:1], [Made()] * len(places)
+    if layout != "centralised":
+        of_hub, of_sites = [], [*made[1:]]
     trainings = hub.trained + sum(report.trained for report in reports)
     verdicts = [
         verdict
@@ -128,8 +154,10 @@ def _result(
                 latency=latency_of(report.latency_ms),
                 bytes_train=report.bytes_train,
                 bytes_judge=report.bytes_judge,
+                made_rows=own.rows,
+                asked=own.asked,
             )
-            for site, report in zip(places, reports, strict=True)
+            for site, report, own in zip(places, reports, of_sites, strict=True)
         ],
         score=score_verdicts(
             [label for site in places for label in site.truth],
@@ -143,6 +171,8 @@ def _result(
         bytes_train=sum(report.bytes_train for report in reports),
         bytes_judge=sum(report.bytes_judge for report in reports),
         bytes_hub=hub.bytes_sent,
+        made_rows=sum(own.rows for own in [*of_hub, *of_sites]),
+        asked=sum((own.asked for own in [*of_hub, *of_sites]), Asked()),
     )
 
 

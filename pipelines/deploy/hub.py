@@ -6,10 +6,12 @@ slower than it is.
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import pyarrow as pa
 
 from pipelines.deploy.job import HubReport, Job, Layout
+from pipelines.deploy.made import with_made
 from pipelines.deploy.payloads import rows_from_bytes, rows_to_bytes
 from pipelines.deploy.wire import JSON, MODEL, ROWS, Channel
 from pipelines.errors import NetloopError
@@ -21,8 +23,10 @@ LEARN, TAKE, JUDGE = "learn", "take", "judge"
 SENT: dict[Layout, bytes] = {"centralised": ROWS, "hybrid": MODEL}
 
 
-def lead(layout: Layout, job: Job, channels: Sequence[Channel]) -> HubReport:
+def lead(layout: Layout, job: Job, channels: Sequence[Channel], folder: Path) -> HubReport:
     """Take all sites through learning and judging in one layout.
+
+    ``folder`` may hold synthetic rows to learn from beside those that sites send.
 
     Raises LostPeer if one is gone, NetloopError for a message that makes no sense, InputError if
     their rows cannot be learned from.
@@ -32,7 +36,8 @@ def lead(layout: Layout, job: Job, channels: Sequence[Channel]) -> HubReport:
     if layout == "centralised":
         start = time.perf_counter()
         rows = [rows_from_bytes(content) for contents in sent for content in contents]
-        model = fit_rows(job.model, pa.concat_tables(rows), job.masks, job.seed)
+        learned = with_made(pa.concat_tables(rows), folder)
+        model = fit_rows(job.model, learned, job.masks, job.seed)
         seconds = time.perf_counter() - start
     elif layout == "hybrid":
         seconds = max(

@@ -8,7 +8,9 @@ from pipelines.deploy.link import Link
 Layout = Literal["centralised", "distributed", "hybrid"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
-TRAIN, TEST = "train", "test"  # the folders of a site's rows
+# The folder of the hub, beside those of the sites; of each, the folders of its rows.
+HUB = "hub"
+TRAIN, TEST, MADE = "train", "test", "made"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelines.deploy.crew import open_crew, run_together
 from pipelines.deploy.hub import lead
-from pipelines.deploy.job import LAYOUTS, HubReport, Job, Layout, SiteReport
+from pipelines.deploy.job import HUB, LAYOUTS, HubReport, Job, Layout, SiteReport
 from pipelines.deploy.site import take_part
 from pipelines.deploy.wire import SILENCE_SECONDS, TOKEN_BYTES, accept_sites, join_hub
 from pipelines.models.registry import model_class
@@ -20,7 +20,8 @@ def run_layouts(
 ) -> dict[Layout, tuple[HubReport, list[SiteReport]]]:
     """Try all layouts out, one after the other, with the same processes.
 
-    ``rows`` holds a folder a site, named by its number, with its train and test rows.
+    ``rows`` holds a folder a site, named by its number, with its train and test rows, and one of
+    the hub; in each may be one of synthetic rows.
 
     Raises InputError for rows that cannot be learned from, NetloopError that names the process if
     one dies. Whatever happens, no process is left.
@@ -31,7 +32,7 @@ def run_layouts(
     with open_crew(["The hub", *(f"The site {name!r}" for name in job.sites)]) as crew:
         for done, layout in enumerate(LAYOUTS):
             with socket.create_server(("127.0.0.1", 0)) as listener:
-                lead_all = partial(run_hub, layout, job, token, listener)
+                lead_all = partial(run_hub, layout, job, token, listener, rows / HUB)
                 join = partial(run_site, layout, job, token, listener.getsockname())
                 take_parts = [partial(join, n, rows / str(n)) for n in range(len(job.sites))]
                 watch = partial(progress, "trying layouts", done, len(LAYOUTS), "layouts")
@@ -41,14 +42,16 @@ def run_layouts(
     return reports
 
 
-def run_hub(layout: Layout, job: Job, token: bytes, listener: socket.socket) -> HubReport:
+def run_hub(
+    layout: Layout, job: Job, token: bytes, listener: socket.socket, folder: Path
+) -> HubReport:
     """The hub's part of a layout, in its process."""
     model_class(job.model)  # imported now: no clock is to count it
     with listener, ExitStack() as connections:
         channels = accept_sites(listener, token, job.sites, job.link, SILENCE_SECONDS)
         for channel in channels:
             connections.enter_context(channel.connection)
-        return lead(layout, job, channels)
+        return lead(layout, job, channels, folder)
 
 
 def run_site(

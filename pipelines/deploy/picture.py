@@ -45,7 +45,28 @@ def table(study: DeploymentStudy) -> list[str]:
         scores = [f"{s.score.macro_f1:.3f}" if s.score else "none" for s in of_layouts]
         rows = f"{first.train_rows:,} ({first.test_rows:,})"
         sites.append([visible(first.site, _LABEL), *scores, rows])
-    return [*_aligned(layouts), "", *_aligned(sites)]
+    asked = ["", *_aligned(_made_lines(study))] if study.arm else []
+    return [*_aligned(layouts), "", *_aligned(sites), *asked]
+
+
+def _made_lines(study: DeploymentStudy) -> list[list[str]]:
+    """What each layout and, in both layouts in which sites learn, each site made and asked for."""
+    alone = next(result for result in study.layouts if result.layout != "centralised")
+    trainers = [
+        *((str(result.layout), result.made_rows, result.asked) for result in study.layouts),
+        *((visible(site.site, _LABEL), site.made_rows, site.asked) for site in alone.sites),
+    ]
+    heads = ["requests", "tokens in", "tokens out", "to the model", "asking min"]
+    return [
+        [f"rows by {study.arm}, {study.amount:g}:1", "made", *heads],
+        *(
+            [
+                name, f"{made:,}", f"{asked.requests:,}", f"{asked.tokens_in:,}",
+                f"{asked.tokens_out:,}", _size(asked.bytes_sent), f"{asked.minutes:.2f}",
+            ]
+            for name, made, asked in trainers
+        ),
+    ]  # fmt: skip
 
 
 def _draw(study: DeploymentStudy) -> Draw:
@@ -66,11 +87,17 @@ def _draw(study: DeploymentStudy) -> Draw:
             [f"{wait:.1f} ms" if wait else "none" for wait in waits],
         ),
     }
+    tokens = [result.asked.tokens for result in results]
+    if any(tokens):
+        panels["tokens of the language model"] = (
+            [float(count) for count in tokens],
+            [f"{count:,}" for count in tokens],
+        )
 
     def draw(theme: Theme) -> Any:
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(4.4, 3.6), facecolor="none", layout="tight")
+        figure = Figure(figsize=(4.4, 1.2 * len(panels)), facecolor="none", layout="tight")
         colours = [theme.accent if result.layout in best else theme.muted for result in results]
         heights = range(len(results))
         for axes, (what, (values, labels)) in zip(
@@ -95,9 +122,10 @@ def _draw(study: DeploymentStudy) -> Draw:
 
 def _sentence(result: LayoutResult) -> str:
     latency = "nothing was judged" if result.latency is None else f"{_latency(result)} ms"
+    tokens = f", {result.asked.tokens:,} tokens asked of a model" if result.asked.tokens else ""
     return (
         f"{result.layout}: macro-F1 {result.score.macro_f1:.3f}, "
-        f"{_size(result.bytes_moved)} moved, latency {latency}."
+        f"{_size(result.bytes_moved)} moved, latency {latency}{tokens}."
     )
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from pipelines.deploy.ensemble import Ensemble
 from pipelines.deploy.hub import JUDGE, LEARN, TAKE
 from pipelines.deploy.job import TEST, TRAIN, Job, Layout, SiteReport
+from pipelines.deploy.made import with_made
 from pipelines.deploy.payloads import (
     in_pieces,
     pack_model,
@@ -37,6 +38,7 @@ def take_part(layout: Layout, folder: Path, job: Job, channel: Channel) -> SiteR
     fewer than two classes is no error, it trains nothing.
     """
     rows, test = read_rows(folder / TRAIN), read_rows(folder / TEST)
+    learned = with_made(rows, folder)
     _ordered(channel, LEARN)
     start = time.perf_counter()
     own = None
@@ -44,7 +46,7 @@ def take_part(layout: Layout, folder: Path, job: Job, channel: Channel) -> SiteR
         for piece in in_pieces(rows):
             channel.send(ROWS, rows_to_bytes(piece))
     elif len(set(labels_of(rows))) > 1:
-        own = fit_rows(job.model, rows, job.masks, job.seed)
+        own = fit_rows(job.model, learned, job.masks, job.seed)
         if layout == "hybrid":
             channel.send(MODEL, _packed(own))
     channel.send_json({"trained": own is not None})

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from pipelines.deploy.job import Layout
 from pipelines.deploy.link import Link
@@ -31,6 +31,30 @@ class Latency(BaseModel):
     p95_ms: float
 
 
+class Asked(BaseModel):
+    """What a language model was asked for synthetic rows: requests (failed ones too), their tokens,
+    bytes that left for its server, and minutes of waiting for answers."""
+
+    model_config = ConfigDict(frozen=True)
+
+    requests: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    bytes_sent: int = 0
+    minutes: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """Tokens both ways."""
+        return self.tokens_in + self.tokens_out
+
+    def __add__(self, other: "Asked") -> "Asked":
+        return Asked(**{name: mine + getattr(other, name) for name, mine in self})
+
+    def __sub__(self, other: "Asked") -> "Asked":
+        return Asked(**{name: mine - getattr(other, name) for name, mine in self})
+
+
 class SiteResult(BaseModel):
     """One site in one layout. ``score`` and ``latency`` are None where it cannot judge or has
     nothing to judge: no model, or no held-out rows."""
@@ -43,6 +67,10 @@ class SiteResult(BaseModel):
     bytes_train: int
     """Bytes that left the site before it could judge, and ``bytes_judge`` while it judged."""
     bytes_judge: int
+    made_rows: int = 0
+    """Synthetic rows that the site itself learned from, and what was ``asked`` for them; nothing
+    of that is in its bytes above."""
+    asked: Asked = Asked()
 
 
 class LayoutResult(BaseModel):
@@ -60,6 +88,10 @@ class LayoutResult(BaseModel):
     """Bytes that left all sites, before and while they judged; ``bytes_hub`` left the hub."""
     bytes_judge: int
     bytes_hub: int
+    made_rows: int = 0
+    """Synthetic rows of all that trained, the hub or the sites, and what they ``asked`` for; its
+    bytes went elsewhere than over the links."""
+    asked: Asked = Asked()
 
     @property
     def bytes_moved(self) -> int:
@@ -76,6 +108,9 @@ class DeploymentStudy(BaseModel):
     batch: int
     classes: list[str]
     layouts: list[LayoutResult]
+    arm: str | None = None
+    """The generator whose rows every trainer added, ``amount`` to each real one."""
+    amount: float = 0.0
 
 
 def score_verdicts(
@@ -104,9 +139,10 @@ def latency_of(milliseconds: Sequence[float]) -> Latency | None:
 
 
 def pareto(study: DeploymentStudy) -> list[Layout]:
-    """The layouts that no other beats in macro-F1, bytes moved and median latency.
+    """The layouts that no other beats in macro-F1, bytes moved, median latency and tokens.
 
-    A layout beats another if it is as good in all three and better in one.
+    A layout beats another if it is as good in all four and better in one. Tokens are those of a
+    language model; all are equal in them where it was not asked.
     """
     costs = {result.layout: _costs(result) for result in study.layouts}
     return [
@@ -116,9 +152,9 @@ def pareto(study: DeploymentStudy) -> list[Layout]:
     ]
 
 
-def _costs(result: LayoutResult) -> tuple[float, float, float]:
+def _costs(result: LayoutResult) -> tuple[float, ...]:
     latency = result.latency.median_ms if result.latency else float("inf")
-    return 1 - result.score.macro_f1, float(result.bytes_moved), latency
+    return 1 - result.score.macro_f1, result.bytes_moved, latency, result.asked.tokens
 
 
 def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from pipelines.augment.findings import Exploration
+from pipelines.augment.made_rows import MadeRows
 from pipelines.datasets.fields import DEFAULT_MASKS
 from pipelines.evaluate.captures import CaptureScore
 
@@ -288,6 +290,8 @@ class ReportData(Part):
     confusion: Confusion | None = None
     curves: LearningCurves | None = None
     few_labels: FewLabelStudy | None = None
+    explored: Exploration | None = Field(None, description="Whether synthetic rows help")
+    made: MadeRows | None = Field(None, description="Synthetic rows that models learned from")
     plans: list[PlanVersion] = Field(default_factory=list)
     limits: list[str] = Field(default_factory=list)
     commands: list[str] = Field(default_factory=list)

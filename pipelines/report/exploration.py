@@ -4,7 +4,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from pipelines.augment.explore import Exploration, ModelFindings
+from pipelines.augment.findings import Exploration, ModelFindings
 from pipelines.augment.names import REAL
 from pipelines.report.pictures import Draw, Theme, figure_of, save_picture
 
@@ -16,7 +16,7 @@ def draw_exploration(found: Exploration, folder: Path) -> list[Path]:
     paths = []
     for name, model in found.models.items():
         path = folder / f"augmentation-{name}.png"
-        save_picture(arms(model, found.real_rows, found.metric), path)
+        save_picture(arms(model, found.real_rows, found.metric_name), path)
         paths.append(path)
     return paths
 
@@ -43,7 +43,7 @@ def arms(model: ModelFindings, real_rows: int, metric: str) -> Draw:
                 label=name,
             )  # fmt: skip
         axes.set_xlabel(f"rows added to {real_rows} real ones")
-        axes.set_ylabel("accuracy" if metric == "accuracy" else "macro-F1")
+        axes.set_ylabel(metric)
         axes.grid(color=theme.grid, linewidth=0.8)
         axes.legend(frameon=False, labelcolor=theme.ink, fontsize=7.5)
         return figure

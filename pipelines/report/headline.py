@@ -1,10 +1,12 @@
 """What was found, in one line that a hurried reader may believe: it holds the bad news too."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pipelines.report.data import AuditRow, ModelScore, PairedDifference, ReportData
 from pipelines.words import counted
+
+if TYPE_CHECKING:
+    from pipelines.report.data import AuditRow, ModelScore, PairedDifference, ReportData
 
 Level = Literal["good", "warning", "bad", "open"]
 
@@ -56,7 +58,7 @@ def overridden(found: str, by: str, reason: str) -> str:
     )
 
 
-def headline(report: ReportData) -> Headline:
+def headline(report: "ReportData") -> Headline:
     """What the run found.
 
     An audit that was overridden leads, then a split that leaks, an identifier that the models see
@@ -76,32 +78,32 @@ def headline(report: ReportData) -> Headline:
     return Headline(_level(model, report), f"{score}.", notes)
 
 
-def _ended(report: ReportData, model: ModelScore | None) -> list[str]:
+def _ended(report: "ReportData", model: "ModelScore | None") -> list[str]:
     """How the run ended, unless it is done, and the error if one ended it."""
     words = _ENDED_EARLY if model else _UNFINISHED
     early = [words[report.outcome]] if report.outcome in _ENDED_EARLY else []
     return [*early, report.error] if report.outcome == "failed" and report.error else early
 
 
-def _level(model: ModelScore, report: ReportData) -> Level:
+def _level(model: "ModelScore", report: "ReportData") -> Level:
     if report.outcome in _ENDED_EARLY:
         return "open"
     doubtful = _behaviour_alone(report) or _doubts(report) or _unsure(model)
     return "warning" if doubtful else "good"
 
 
-def _doubts(report: ReportData) -> list[str]:
+def _doubts(report: "ReportData") -> list[str]:
     """The first reason of an audit that doubts, unless the first line says it already."""
     if report.audit is None or report.audit.verdict != "doubtful" or _behaviour_alone(report):
         return []
     return [f"The audit calls this doubtful: {report.audit.reasons[0]}"]
 
 
-def _unsure(model: ModelScore) -> list[str]:
+def _unsure(model: "ModelScore") -> list[str]:
     return ["The test side holds too few split groups for an interval."] if model.is_unsure else []
 
 
-def against_baseline(difference: PairedDifference) -> str:
+def against_baseline(difference: "PairedDifference") -> str:
     """The paired difference in words: ``0.022 better than random_forest (0.010 to 0.034)``."""
     interval = f"(95 % interval {difference.low:+.3f} to {difference.high:+.3f})"
     size = f"{abs(difference.difference):.3f}"
@@ -111,7 +113,7 @@ def against_baseline(difference: PairedDifference) -> str:
     return f"{size} {word} than {difference.baseline} {interval}"
 
 
-def _score(model: ModelScore, report: ReportData) -> str:
+def _score(model: "ModelScore", report: "ReportData") -> str:
     """``cnn reaches macro-F1 0.908 (95 % interval 0.897 to 0.919), 0.022 better than ...``
 
     Without a full stop: a warning may follow.
@@ -128,7 +130,7 @@ def _score(model: ModelScore, report: ReportData) -> str:
     return f"{said}; the best baseline, {best.name}, {best.macro_f1:.3f}"
 
 
-def _leak(report: ReportData) -> str:
+def _leak(report: "ReportData") -> str:
     if report.split is None or report.split.groups_on_two_sides == 0:
         return ""
     count = report.split.groups_on_two_sides
@@ -138,13 +140,13 @@ def _leak(report: ReportData) -> str:
     )
 
 
-def _open_shortcuts(report: ReportData) -> list[AuditRow]:
+def _open_shortcuts(report: "ReportData") -> "list[AuditRow]":
     """What the models see although it predicts the label alone, the strongest first."""
     found = [row for row in report.audit.rows if row.is_open] if report.audit else []
     return sorted(found, key=lambda row: -row.accuracy)
 
 
-def _open_identifiers(report: ReportData) -> str:
+def _open_identifiers(report: "ReportData") -> str:
     found = _open_shortcuts(report)
     worst = next((row for row in found if row.is_identifier), None)
     if worst is None:
@@ -156,7 +158,7 @@ def _open_identifiers(report: ReportData) -> str:
     )
 
 
-def _behaviour_alone(report: ReportData) -> str:
+def _behaviour_alone(report: "ReportData") -> str:
     """The half sentence of warning behind the result; empty if an identifier leads already."""
     found = _open_shortcuts(report)
     if not found or any(row.is_identifier for row in found):
@@ -169,7 +171,7 @@ def _behaviour_alone(report: ReportData) -> str:
     )
 
 
-def _missed(model: ModelScore, report: ReportData) -> str:
+def _missed(model: "ModelScore", report: "ReportData") -> str:
     parts = []
     reached = getattr(model, report.metric)
     if report.target is not None and reached < report.target:
@@ -181,7 +183,7 @@ def _missed(model: ModelScore, report: ReportData) -> str:
     return f"Target missed: {'; '.join(parts)}." if parts else ""
 
 
-def _target_met(model: ModelScore, report: ReportData) -> list[str]:
+def _target_met(model: "ModelScore", report: "ReportData") -> list[str]:
     if report.target is None:
         return ["No target was set."]
     name, reached = METRIC_NAMES[report.metric], getattr(model, report.metric)

@@ -34,6 +34,7 @@ section, .headline, .tile { background: var(--paper); border: 1px solid var(--li
 section { margin-top: 1rem; padding: 1.1rem 1.25rem; }
 .headline { padding: 1rem 1.25rem .4rem; border-left: .4rem solid var(--level); }
 .headline .line { font-size: 1.15rem; font-weight: 600; line-height: 1.4; }
+section .headline { margin-bottom: .75rem; } section .headline .line { font-size: 1rem; }
 .good { --level: var(--good); } .warning { --level: var(--warning); }
 .bad { --level: var(--bad); } .open { --level: var(--open); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .75rem;

@@ -1,6 +1,6 @@
 """The sections of a report, in reading order; each is empty if there is nothing to tell."""
 
-from pipelines.report import proofs, results
+from pipelines.report import proofs, results, synthetic
 from pipelines.report.data import PlanVersion, ReportData, SideSize
 from pipelines.report.headline import headline
 from pipelines.report.html import (
@@ -24,6 +24,7 @@ def all_sections(report: ReportData) -> list[tuple[str, str, Markup]]:
         ("classes", "Class by class", results.classes(report)),
         ("draws", "Few labels", results.few_labels(report)),
         ("learning", "Learning curves", results.learning(report)),
+        ("synthetic", "Synthetic rows", synthetic.rows(report)),
         ("audit", "Shortcut audit", proofs.audit(report)),
         ("split", "Split proof", proofs.split(report)),
         ("data", "Data", proofs.data(report)),

@@ -102,7 +102,7 @@ def test_a_choice_within_the_labelled_rows(context: MakeContext) -> None:
     assert result.numbers["validation_rows"] == 0, "they are not read"
     [found] = result.numbers["models"]
     assert (found["kind"], found["arm"], found["gain"]) == ("undecided", None, 0.0)
-    assert found["words"].startswith("Declined: 80 labelled rows")
+    assert found["words"].startswith("Declined: in cross-validation of 80 labelled rows")
     folder = place.store.path(result.artifacts["exploration"])
     kept = json.loads((folder / "exploration.json").read_bytes())
     assert kept["within"]

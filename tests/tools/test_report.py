@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from pipelines.augment.findings import Exploration
+from pipelines.augment.made_rows import MadeRows
 from pipelines.store.events import EventLog
 from pipelines.store.run import RunFolder
 from tools.report import build_report
@@ -93,3 +95,18 @@ def test_captures_have_flows(start: Start) -> None:
     found = build_report(start("done"))
     assert found.data is not None and found.split is not None
     assert (found.data.granularity, found.split.group) == ("flow", "flow")
+
+
+def test_synthetic_rows_are_told_as_far_as_they_went(start: Start) -> None:
+    run = start("done")
+    assert (build_report(run).explored, build_report(run).made) == (None, None)
+    content = Exploration(metric="accuracy", draws=6, real_rows=8, test_rows=9, arms={}, models={})
+    kept = content.model_dump_json()
+    digest = run.store.make(lambda folder: (folder / "exploration.json").write_text(kept))
+    finish(run, "explore_arms", {}, exploration=digest)
+    assert build_report(run).explored == content
+    made = MadeRows(
+        arm="smote", amount=2, rows=9, screened_out=1, train_rows=5, notes=[], gate="Fine."
+    )
+    finish(run, "augment_rows", made.model_dump())
+    assert build_report(run).made == made

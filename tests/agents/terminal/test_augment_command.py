@@ -17,7 +17,7 @@ from agents.life_cycle import create_run, opened
 from agents.policy import approve_all
 from agents.spec import Spec
 from agents.terminal.render_augment import render_exploration
-from pipelines.augment.explore import Exploration
+from pipelines.augment.findings import Exploration
 from pipelines.augment.names import REAL
 from pipelines.store.events import read_events
 from pipelines.store.run import RunFolder

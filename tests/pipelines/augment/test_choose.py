@@ -1,4 +1,4 @@
-"""The choice from labelled rows alone: it declines rather than errs."""
+"""The choice from labelled rows alone: what is likelier than luck, and how sure that is."""
 
 from collections.abc import Mapping
 from itertools import chain
@@ -9,11 +9,13 @@ import pyarrow as pa
 import pytest
 from scipy.stats import t as student
 
-from pipelines.augment.choose import choose, corrected_reach
-from pipelines.augment.explore import ModelFindings
+from pipelines.augment.choose import choose, corrected_reach, verdict_within
+from pipelines.augment.findings import ModelFindings
 from pipelines.augment.settings import REPEATS
 from pipelines.augment.trial import ALONE, Arm, Made, Scores, Study, Treatment
+from pipelines.augment.verdict import Outcome
 from pipelines.errors import InputError
+from pipelines.evaluate.few_labels import spread
 from pipelines.models.base import FOLDS, labels_of
 from pipelines.progress import silent
 
@@ -54,28 +56,50 @@ def test_a_great_help_is_chosen(make_related, monkeypatch: pytest.MonkeyPatch) -
     assert found.gain == pytest.approx(0.2, abs=0.04)
     assert found.ci[0] > 0
     assert found.words.startswith(f"Use good, {found.amount:g} rows to each real one: +")
-    assert found.words.endswith("in cross-validation of 20 labelled rows.")
+    assert found.words.endswith("in cross-validation of 20 labelled rows."), "it is sure"
 
 
-@pytest.mark.parametrize(("gain", "noise"), [(0.03, 0.08), (0.0, 0.0), (-0.2, 0.01)])
-def test_it_declines_unless_a_gain_is_sure(
+def outcome(arm: str, gain: float, reach: float) -> Outcome:
+    return Outcome(
+        arm=arm, amount=2.0, screened=False, rows=40.0, score=spread([0.7, 0.8]),
+        gain=gain, ci=(gain - reach, gain + reach), rate=None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("gain", "arm"), [(0.06, "good"), (1e-9, "good"), (0.0, None)])
+def test_what_gains_is_chosen_and_called_unsure(gain: float, arm: str | None) -> None:
+    found = verdict_within([outcome("bad", -0.1, 0.01), outcome("good", gain, 0.3)], 100)
+    assert found.arm == arm
+    assert found.words.endswith("the interval holds 0.") == (arm is not None)
+
+
+def test_the_largest_gain_is_chosen_and_not_the_surest() -> None:
+    outcomes = [outcome("sure", 0.02, 0.01), outcome("large", 0.05, 0.2)]
+    assert verdict_within(outcomes, 100).arm == "large"
+
+
+@pytest.mark.parametrize(("gain", "noise"), [(-0.05, 0.01), (0.0, 0.0), (-0.2, 0.01)])
+def test_it_declines_where_nothing_gains(
     make_related, monkeypatch: pytest.MonkeyPatch, gain: float, noise: float
 ) -> None:
     scripted(monkeypatch, {"arm": gain}, noise)
     found = chosen(make_related(10, 0), {"arm": nothing}).verdict
     assert (found.kind, found.arm, found.amount) == ("undecided", None, None)
     assert found.words.startswith(
-        "Declined: 20 labelled rows do not tell that any arm helps. The surest, arm, "
+        "Declined: in cross-validation of 20 labelled rows no arm helps. The best, arm, "
     )
     assert found.draws_needed is None, "more folds of the same rows tell nothing more"
 
 
-def test_noise_is_rarely_taken_for_a_gain(make_related, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_noise_is_taken_for_a_gain_and_hardly_ever_called_sure(
+    make_related, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of a hundred studies of six arms that do nothing, each trial's noise its own."""
     rows, arms = make_related(5, 0), {str(one): nothing for one in range(6)}
     scripted(monkeypatch, dict.fromkeys(arms, 0.0), noise=0.05)
-    kinds = [chosen(rows, arms).verdict.kind for _ in range(100)]
-    assert kinds.count("use") <= 5
+    used = [found for _ in range(100) if (found := chosen(rows, arms).verdict).kind == "use"]
+    assert sum(verdict.ci[0] > 0 for verdict in used) <= 5
+    assert all(("not sure" in one.words) == (one.ci[0] <= 0) for one in used)
 
 
 def test_folds_that_overlap_prove_less() -> None:

@@ -40,36 +40,40 @@ def folder(tmp_path: Path, three_offices: pa.Table) -> Path:
     ("layout", "kind"),
     [("distributed", ROWS), ("distributed", MODEL), ("hybrid", ROWS), ("centralised", MODEL)],
 )
-def test_the_hub_takes_only_what_its_layout_sends(channels, layout, kind: bytes) -> None:
+def test_the_hub_takes_only_what_its_layout_sends(
+    channels, layout, kind: bytes, tmp_path: Path
+) -> None:
     hub, site = channels
     site.send(kind, b"whatever")
     with pytest.raises(NetloopError, match="The site 'a' sent something that was not asked for"):
-        lead(layout, JOB, [hub])
+        lead(layout, JOB, [hub], tmp_path)
 
 
-def test_only_a_central_hub_judges(channels) -> None:
+def test_only_a_central_hub_judges(channels, tmp_path: Path) -> None:
     hub, site = channels
     site.send_json({"trained": True})
     site.send(ROWS, b"")
     with pytest.raises(NetloopError, match="not asked for"):
-        lead("distributed", JOB, [hub])
+        lead("distributed", JOB, [hub], tmp_path)
 
 
-def test_a_site_that_ends_is_named(channels) -> None:
+def test_a_site_that_ends_is_named(channels, tmp_path: Path) -> None:
     hub, site = channels
     site.connection.close()
     with pytest.raises(LostPeer, match="The site 'a'"):
-        lead("hybrid", JOB, [hub])
+        lead("hybrid", JOB, [hub], tmp_path)
 
 
-def test_a_hub_learns_from_what_it_gets_and_judges(channels, three_offices: pa.Table) -> None:
+def test_a_hub_learns_from_what_it_gets_and_judges(
+    channels, three_offices: pa.Table, tmp_path: Path
+) -> None:
     hub, site = channels
     rows = three_offices.slice(30, 20).select(["label", "size"])
     site.send(ROWS, rows_to_bytes(rows))
     site.send_json({"trained": False})
     site.send(ROWS, rows_to_bytes(rows.select(["size"])))
     site.send_json({"rows": 20})
-    report = lead("centralised", JOB, [hub])
+    report = lead("centralised", JOB, [hub], tmp_path)
     assert report.trained
     assert report.bytes_sent == hub.sent > 0
     assert site.receive_json() == {"do": "learn"}

@@ -7,6 +7,12 @@ from statistics import fmean, stdev
 
 import pytest
 
+from pipelines.augment.exchange import Rate
+from pipelines.augment.findings import ArmFindings, Exploration, ModelFindings
+from pipelines.augment.made_rows import MadeRows
+from pipelines.augment.names import REAL
+from pipelines.augment.verdict import Outcome, Verdict
+from pipelines.evaluate.few_labels import Spread
 from pipelines.report import data as d
 from pipelines.report.page import render_page
 
@@ -36,6 +42,7 @@ def page() -> PageOf:
 def lean() -> d.ReportData:
     """A report of three classes with few pictures: neither matrix, nor curves, nor draws."""
     without = {"confusion": None, "per_class": [], "curves": None, "few_labels": None}
+    without["explored"] = None
     return report(3).model_copy(update=without)
 
 
@@ -127,6 +134,16 @@ def report(classes: int) -> d.ReportData:
             draws=20,
             models=[draws("random_forest", 0.916), draws("cnn", 0.882), draws("knn", 0.861)],
         ),
+        explored=explored(),
+        made=MadeRows(
+            arm="smote",
+            amount=4,
+            rows=11_230,
+            screened_out=174,
+            train_rows=2_851,
+            notes=["The budget ended before all were written."],
+            gate="11,230 rows: 12 copies of real rows.",
+        ),
         plans=PLANS,
         limits=[
             "The captures come from one laboratory; traffic of another network may look different.",
@@ -151,6 +168,32 @@ def draws(model: str, middle: float) -> d.FewLabelDraws:
     return d.FewLabelDraws(
         model=model, mean=fmean(scores), std=stdev(scores), min=min(scores), max=max(scores),
         scores=scores,
+    )  # fmt: skip
+
+
+def explored() -> Exploration:
+    """Two arms beside more real rows, for a forest."""
+    alone = Spread(mean=0.871, std=0.021, min=0.83, max=0.91, ci=(0.861, 0.881))
+    better = Spread(mean=0.892, std=0.02, min=0.85, max=0.93, ci=(0.882, 0.902))
+    outcomes = [
+        Outcome(
+            arm=arm, amount=amount, screened=False, rows=40 * amount, score=better, gain=0.021,
+            ci=(0.004, 0.038), rate=Rate(rate=0.25, ci=(0.1, 0.4)) if arm == "smote" else None,
+        )
+        for arm in ("smote", "llm", REAL)
+        for amount in (1, 4)
+    ]  # fmt: skip
+    use = Verdict(
+        kind="use", arm="smote", amount=4, gain=0.021, ci=(0.004, 0.038),
+        words="Use smote, 4 rows to each real one: +2.1 points [+0.4, +3.8].",
+    )  # fmt: skip
+    return Exploration(
+        metric="accuracy", draws=20, real_rows=40, test_rows=2_519,
+        arms={
+            "smote": ArmFindings(rows=160, refused={}, gate="3,200 rows: nothing speaks against."),
+            "llm": ArmFindings(rows=131, refused={"a copy": 29}, gate="2,620 rows: 4 copies."),
+        },
+        models={"random_forest": ModelFindings(alone=alone, outcomes=outcomes, verdict=use)},
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from pipelines.report.page import POLICY, render_page, write_report
 
 SECTIONS = {
     "models": "models", "classes": "confusion", "draws": "few_labels", "learning": "curves",
+    "synthetic": "explored",
     "audit": "audit", "split": "split", "data": "data", "plans": "plans", "limits": "limits",
     "again": "commands",
 }  # fmt: skip
@@ -95,7 +96,7 @@ def check_inert(html: str) -> Page:
 
 def everywhere(report: d.ReportData, words: str) -> d.ReportData:
     """The report with ``words`` in every free text of it."""
-    kept = {"outcome", "metric", "verdict", "granularity"}
+    kept = {"outcome", "metric", "verdict", "granularity", "kind", "arm"}
 
     def fill(value: Any, name: str = "") -> Any:
         if isinstance(value, dict):
@@ -115,7 +116,7 @@ def test_full_report_is_inert(page, classes: int) -> None:
         assert f'<section id="{name}">' in html
         assert f'<a href="#{name}">' in html
     assert len(html) < 3_000_000
-    assert tags.count("img") == 5
+    assert tags.count("img") == 6
 
 
 def test_a_report_is_one_file(make, page, tmp_path: Path) -> None:
@@ -145,6 +146,7 @@ def test_bare_report_has_no_section() -> None:
 def test_what_is_absent_is_left_out(make, name: str, field: str) -> None:
     empty = {"confusion": ["confusion", "per_class"], "commands": ["commands", "spec"]}
     empty["models"] = ["models", "chosen", "difference"]
+    empty["explored"] = ["explored", "made"]
     unset = {each: BARE.model_dump()[each] for each in empty.get(field, [field])}
     html = render_page(d.ReportData.model_validate({**make(3).model_dump(), **unset}))
     check_inert(html)
@@ -211,6 +213,13 @@ def test_figures_are_in_the_tables(page) -> None:
     assert ["all 20 classes", "3,570", "800", "3,926"] in rows_of(html, "data")
     assert ["not IP (ARP)", "151"] in rows_of(html, "data")
     assert ["random_forest", "0.918", "0.028", "0.877", "0.956"] in rows_of(html, "draws")
+    gained = "+2.1 [+0.4, +3.8]"
+    assert rows_of(html, "synthetic")[:4] == [
+        ["rows from", "1:1", "4:1", "score at 4:1", "worst draw", "a row is worth"],
+        ["smote", gained, gained, "0.892", "0.850", "0.25"],
+        ["llm", gained, gained, "0.892", "0.850", "-"],
+        ["more real rows", gained, gained, "0.892", "0.850", "1"],
+    ]
     worst = rows_of(html, "classes")[1:]
     assert [float(row[3]) for row in worst] == sorted(float(row[3]) for row in worst)
 
@@ -289,6 +298,12 @@ def test_words_are_in_the_page(page) -> None:
         "source: $NETLOOP_DATA/ustc_tfc2016/sessions",
         "epoch 14, whose weights were kept",
         "drawn anew 20 times",
+        "Compared before any row was made: 20 draws of 40 real rows, judged by 2,519 rows",
+        "Use smote, 4 rows to each real one: +2.1 points [+0.4, +3.8].",
+        "llm: 2,620 rows: 4 copies. 29 rows cannot be used: a copy 29.",
+        "11,230 rows made by smote stand beside 2,851 real ones on the train side; 174 others",
+        "The budget ended before all were written.",
+        "The quality gate: 11,230 rows: 12 copies of real rows.",
     ):
         assert said in words
 
@@ -337,7 +352,7 @@ def test_a_perfect_matrix_mistakes_nothing(make) -> None:
 
 def test_pictures_have_words_for_those_who_do_not_see_them(page) -> None:
     texts = [value for _, name, value in Page(page(20)).attributes if name == "alt"]
-    assert len(texts) == 5
+    assert len(texts) == 6
     assert all(len(each) > 40 for each in texts)
     assert "cnn 0.908; random_forest 0.886" in texts[0]
 
@@ -416,3 +431,30 @@ def test_whole_captures_are_told_where_they_were_held_out(lean: d.ReportData, pa
     models = [model.model_copy(update=whole.get(model.name, {})) for model in lean.models]
     words = Page(render_page(lean.model_copy(update={"models": models}))).words
     assert "cnn 3 of 4 (0.750, 95 % interval 0.250 to 1.000)." in words
+
+
+def test_rows_that_are_made_are_told_without_a_study(lean: d.ReportData) -> None:
+    html = render_page(lean)
+    words = Page(html).words
+    assert "rows made by smote" in words and "Compared before" not in words
+    assert '<section id="synthetic">' not in render_page(lean.model_copy(update={"made": None}))
+
+
+def test_a_choice_within_the_labelled_rows_has_no_worth(make) -> None:
+    found = make(3).explored
+    own = {
+        name: model.model_copy(update={"outcomes": model.outcomes[:4]})
+        for name, model in found.models.items()
+    }
+    within = found.model_copy(update={"within": True, "models": own})
+    html = render_page(BARE.model_copy(update={"explored": within}))
+    assert rows_of(html, "synthetic")[0][-1] == "worst draw"
+    assert "cross-validation within 40 rows" in Page(html).words
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_hostile_names_of_arms_and_models_stay_words(make, words: str) -> None:
+    found = make(3).explored
+    arms, models = {words: found.arms["llm"]}, {words: found.models["random_forest"]}
+    explored = found.model_copy(update={"arms": arms, "models": models})
+    check_inert(render_page(BARE.model_copy(update={"explored": explored})))
