@@ -168,7 +168,7 @@ class StageMachine:
         except InputError as error:
             if before is None:
                 raise
-            return before.model_copy(update={"failure": str(error)})
+            return before.model_copy(update={"failure": " ".join(str(error).split())})
 
     def _gated(self, plan: Plan, state: State, before: Plan | None) -> Plan:
         """The plan that says which leak stopped the one before it.

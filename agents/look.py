@@ -92,7 +92,7 @@ class Look:
     def tables(self) -> "tuple[pa.Table, pa.Table]":
         """The real rows of the train side, and the synthetic ones."""
         from pipelines.store.rows import read_rows
-        from tools.design import sides_to_choose_by
+        from tools.sides import sides_to_choose_by
 
         context = ToolContext(
             store=self.run.store,

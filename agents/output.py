@@ -66,6 +66,13 @@ class ReplayOutput(Part):
     rows: int
 
 
+class FeatureOutput(Part):
+    expression: str = Field(description="The derived column, in netloop's language of features")
+    verdict: str = Field(description="kept, redundant, not beyond its interval, worse, constant...")
+    difference: float | None = Field(description="Macro-F1 on validation with it minus without it")
+    ci: tuple[float, float] | None = Field(description="Interval, corrected for all that are tried")
+
+
 class ModelOutput(Part):
     name: str
     macro_f1: float = Field(
@@ -128,6 +135,9 @@ class RunOutput(Part):
         default_factory=list, description="Captures that repeat their own payloads, on any side"
     )
     advice: list[str] = Field(default_factory=list, description="What the audit calls for")
+    features: list[FeatureOutput] = Field(
+        default_factory=list, description="Derived columns that were tried; models read those kept"
+    )
     models: list[ModelOutput] = Field(default_factory=list)
     best: str | None = Field(
         default=None, description="Chosen by validation, never by the test side"
@@ -168,6 +178,10 @@ def run_output(run: RunFolder, state: State, pending: Plan | None) -> RunOutput:
         duplicates=[DuplicateOutput(**row) for row in duplicates(audit)],
         replays=[ReplayOutput(**row) for row in replays(audit)],
         advice=audit.get("advice", []),
+        features=[
+            FeatureOutput(**{key: row[key] for key in FeatureOutput.model_fields})
+            for row in numbers.get("derive_features", {}).get("outcomes", [])
+        ],
         models=[ModelOutput(**row) for row in tested.get("models", [])],
         best=tested.get("best"),
         detector=str(run.store.path(detector).resolve()) if detector else None,

@@ -14,6 +14,8 @@ from pipelines.augment.settings import StudySettings, one_of
 from pipelines.datasets.absent import Absent
 from pipelines.datasets.fields import check_masks
 from pipelines.executors import Workers
+from pipelines.features.columns import row_features
+from pipelines.features.proposals import MOST_PROPOSALS
 from pipelines.models.registry import MODELS
 from tools.requirements import Place, Sees, TaskCode
 
@@ -164,6 +166,8 @@ class Spec(SpecPart):
     goal: str = Field(min_length=3, max_length=2000)
     data: DataSpec
     requirements: RequirementsSpec = Field(default_factory=RequirementsSpec)
+    features: list[str] | Literal["auto"] | None = None
+    """Derived columns to try (docs/features.md), or ``auto``: those of a language model."""
     augmentation: AugmentationSpec | None = None
     """Whether synthetic rows would help, found out before any is made."""
     design: DesignSpec = Field(default_factory=DesignSpec)
@@ -175,3 +179,28 @@ class Spec(SpecPart):
     attachments: list[str] = Field(default_factory=list, max_length=10)
     """Text files that belong to the goal; only their sizes leave at ``schema`` and ``stats``."""
     seed: int = Field(default=0, ge=0, lt=2**32)
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def well_written(cls, given: Any) -> Any:
+        """Refuse what is no feature, whatever the columns of the data are.
+
+        Raises InputError, which points at the mistake; pydantic hands it on as it is.
+        """
+        if given in (None, "auto"):
+            return given
+        if not isinstance(given, list) or not all(isinstance(text, str) for text in given):
+            raise ValueError("give a list of features as texts, or auto")
+        if not 0 < len(given) <= MOST_PROPOSALS:
+            raise ValueError(f"give 1 to {MOST_PROPOSALS} features, not {len(given)}")
+        return [str(feature) for feature in row_features(given, None, masks=())]
+
+    @model_validator(mode="after")
+    def labels_to_choose_by(self) -> "Spec":
+        """Refuse to choose features by labels that a study of few labels does not have."""
+        if self.features and self.data.sample:
+            raise ValueError(
+                "features are chosen by all labels of the train side; a study of few labels "
+                "(data.sample) is to do without them"
+            )
+        return self

@@ -59,6 +59,8 @@ def parse_spec(content: dict[str, Any], where: str) -> Spec:
         spec = Spec.model_validate(content)
     except ValidationError as error:
         raise InputError(f"In {where}: {_explain(error)}.") from error
+    except InputError as error:
+        raise InputError(f"In {where}: {error.message}", error.mend, error.excerpt) from error
     data = spec.data.model_copy(
         update={
             name: expand(getattr(spec.data, name), f"data.{name}")
@@ -124,7 +126,9 @@ def _explain(error: ValidationError) -> str:
 def _explain_one(item: dict[str, Any]) -> str:
     place = ".".join(str(part) for part in item["loc"])
     if item["type"] != "extra_forbidden":
-        return f"{place}: {item['msg'].removeprefix('Value error, ').lower()}"
+        words = item["msg"].removeprefix("Value error, ")
+        words = f"{words[:1].lower()}{words[1:]}"
+        return f"{place}: {words}" if place else words
     known = _keys_at(item["loc"][:-1])
     near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.0)
     return f"unknown key {place!r}, did you mean {near[0]!r}? (known here: {', '.join(known)})"

@@ -4,18 +4,21 @@
 class NetloopError(Exception):
     """Something went wrong that a person can understand; it is printed without a traceback.
 
-    ``message`` says what and where in one sentence, ``mend`` what to do about it.
+    ``message`` says what and where in one sentence, ``mend`` what to do about it. ``excerpt`` holds
+    lines between the two that are read as they stand: a text, and what points into it.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, mend: str = "") -> None:
+    def __init__(self, message: str, mend: str = "", excerpt: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.mend = mend
+        self.excerpt = excerpt
 
     def __str__(self) -> str:
-        return f"{self.message} {self.mend}".strip()
+        between = f"\n{self.excerpt}\n" if self.excerpt else " "
+        return f"{self.message}{between}{self.mend}".strip()
 
 
 class InputError(NetloopError):

@@ -17,7 +17,8 @@ from pipelines.augment.settings import MOST_AMOUNT, REPEATS, StudySettings, one_
 from pipelines.errors import InputError
 from pipelines.store.files import canonical_json, write_atomic
 from tools.absent import LearnParams
-from tools.design import count_on, device_of, sides_to_choose_by, split_sides
+from tools.design import device_of
+from tools.sides import FEATURES, count_on, features_of, sides_to_choose_by, split_sides
 from tools.spec import Estimate, ToolContext, ToolResult, ToolSpec
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def _explore(params: ExploreParams, context: ToolContext) -> ToolResult:
         amounts=params.amounts,
         screen=partial(trusted, masks=params.masks) if params.screened else None,
         metric=params.metric,
+        features=features_of(context),
     )
     seed, progress = context.seed, context.progress
     if params.within:
@@ -233,7 +235,7 @@ EXPLORE_ARMS = ToolSpec(
     risk="train",
     run=_explore,
     estimate=_estimate_explore,
-    needs=("split_rows", "split"),
+    needs=("split_rows", "split", f"{FEATURES}?"),
     makes=("exploration",),
 )
 AUGMENT_ROWS = ToolSpec(

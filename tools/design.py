@@ -1,7 +1,7 @@
 """Tools of the design stage: train the ladder and the CNN. None reads the test side."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +12,14 @@ from pipelines.models.cnn.architecture import Architecture
 from pipelines.models.cnn.shipped import by_name
 from pipelines.models.registry import BASELINES
 from pipelines.store.files import canonical_json, write_atomic
+from tools.sides import (
+    FEATURES,
+    SYNTHETIC,
+    count_on,
+    features_of,
+    sides_to_choose_by,
+    with_synthetic,
+)
 from tools.spec import Estimate, Params, ToolContext, ToolResult, ToolSpec
 
 if TYPE_CHECKING:
@@ -20,7 +28,6 @@ if TYPE_CHECKING:
 
 MODEL_PREFIX = "model/"
 CNN_MODEL = MODEL_PREFIX + "cnn"
-SYNTHETIC = "synthetic"
 # How many rows are looked at to see what a network would read.
 SHAPE_ROWS = 2000
 
@@ -58,54 +65,6 @@ class CnnParams(TrainParams):
         return CnnSettings.model_validate(self.model_dump(exclude={"masks"}))
 
 
-def split_sides(context: ToolContext, *sides: Any) -> Iterator[Any]:
-    """The rows of each side of the run's split, after proving again that the split is clean."""
-    from pipelines.datasets.split_manifest import Split
-    from pipelines.store.rows import read_rows
-
-    rows = read_rows(context.artifact("split_rows"))
-    split = Split.load(context.artifact("split"))
-    split.check(rows)
-    for side in sides:
-        yield rows.take(split.rows_on(side))
-
-
-def count_on(context: ToolContext, *sides: Any) -> int:
-    """How many rows of the run's split are on these sides."""
-    from pipelines.datasets.split_manifest import Split
-
-    return len(Split.load(context.artifact("split")).rows_on(*sides))
-
-
-CHOSEN_WITHIN = (
-    "No group was left for validation, so models were chosen on flows of the training groups: "
-    "the choice is less sure than the test score."
-)
-
-
-def sides_to_choose_by(context: ToolContext) -> tuple[Any, Any, list[str]]:
-    """Train and validation rows; flows of train stand in for a validation side that is empty."""
-    from pipelines.datasets.splits import VALIDATION_SHARE, make_split
-
-    train, validation = split_sides(context, "train", "validation")
-    if validation.num_rows:
-        return train, validation, []
-    within = make_split(train, "flow", VALIDATION_SHARE, validation=0, seed=context.seed)
-    return train.take(within.rows_on("train")), train.take(within.rows_on("test")), [CHOSEN_WITHIN]
-
-
-def with_synthetic(train: Any, context: ToolContext) -> Any:
-    """The train rows, and behind them those that the augmentation stage made."""
-    from pyarrow import concat_tables
-
-    from pipelines.store.rows import read_rows
-
-    if SYNTHETIC not in context.inputs:
-        return train
-    made = read_rows(context.artifact(SYNTHETIC))
-    return concat_tables([train, made.select(train.column_names).cast(train.schema)])
-
-
 def train_models(
     names: list[str],
     settings: dict[str, Any],
@@ -133,6 +92,7 @@ def train_models(
             masks=masks,
             seed=context.seed,
             settings=settings,
+            features=features_of(context),
             progress=context.progress,
             checkpoints=checkpoints,
         )
@@ -234,10 +194,12 @@ def _cnn_price(params: CnnParams, context: ToolContext) -> "Price":
     """Of the rows only their shape is looked at. Raises InputError for an architecture that does
     not fit them or is too large."""
     from pipelines.datasets.split_manifest import Split
+    from pipelines.features.columns import row_features, with_features
     from pipelines.models.cnn.price import price_of
     from pipelines.store.rows import read_tables
 
     rows = next(read_tables(context.artifact("split_rows"))).slice(0, SHAPE_ROWS)
+    rows = with_features(rows, row_features(features_of(context), rows.schema, masks=()))
     classes = Split.load(context.artifact("split")).document.sizes["train"]
     return price_of(params.settings(), rows, params.masks, len(classes))
 
@@ -249,7 +211,7 @@ TRAIN_BASELINES = ToolSpec(
     risk="train",
     run=_baselines,
     estimate=_estimate_baselines,
-    needs=("split_rows", "split", f"{SYNTHETIC}?"),
+    needs=("split_rows", "split", f"{SYNTHETIC}?", f"{FEATURES}?"),
     makes=("model/",),
     version=2,
 )
@@ -260,7 +222,7 @@ TRAIN_CNN = ToolSpec(
     risk="train",
     run=_cnn,
     estimate=_estimate_cnn,
-    needs=("split_rows", "split", f"{SYNTHETIC}?", f"{CNN_MODEL}?"),
+    needs=("split_rows", "split", f"{SYNTHETIC}?", f"{FEATURES}?", f"{CNN_MODEL}?"),
     makes=(CNN_MODEL,),
     version=2,
 )

@@ -12,7 +12,8 @@ from pipelines.errors import InputError
 from pipelines.models.registry import QUICK
 from pipelines.store.files import canonical_json, write_atomic
 from tools.absent import LearnParams
-from tools.design import MODEL_PREFIX, device_of, keep_model, split_sides
+from tools.design import MODEL_PREFIX, device_of, keep_model
+from tools.sides import split_sides
 from tools.spec import Estimate, ToolContext, ToolResult, ToolSpec
 
 

@@ -8,8 +8,9 @@ from pydantic import Field
 
 from pipelines.errors import InputError
 from pipelines.store.files import write_atomic
-from tools.design import MODEL_PREFIX, count_on, split_sides
+from tools.design import MODEL_PREFIX
 from tools.detection import DetectParams
+from tools.sides import count_on, split_sides
 from tools.spec import Estimate, Params, ToolContext, ToolResult, ToolSpec
 
 if TYPE_CHECKING:
@@ -180,14 +181,21 @@ def _describe(params: PackageParams, model: Path, context: ToolContext) -> "Dete
         masks=card.masks,
         settings=FlowSettings(**{name: imported[name] for name in FlowSettings.model_fields}),
         layout=imported.get("layout"),
-        columns={} if captured else {name: _kind(schema, name) for name in card.fields},
+        columns={} if captured else _columns(schema, card.fields),
         benign=[name for name in params.benign if name in card.classes],
         metrics=_scores(params.model, context),
     )
 
 
-def _kind(schema: "pa.Schema", name: str) -> Literal["number", "text"]:
-    return "text" if str(schema.field(name).type) in ("string", "large_string") else "number"
+def _columns(schema: "pa.Schema", fields: list[str]) -> dict[str, Literal["number", "text"]]:
+    """The columns that a model reads of a table. Those of the sources of derived ones are among
+    them: a mask hides a derived column with any of its sources."""
+    texts = ("string", "large_string")
+    return {
+        name: "text" if str(schema.field(name).type) in texts else "number"
+        for name in fields
+        if name in schema.names
+    }
 
 
 def _scores(model: str, context: ToolContext) -> "dict[str, Score]":

@@ -17,6 +17,7 @@ DEFAULTS: dict[str, float] = {
     "train_cnn": 2e-4,  # a row and epoch
     "try_traffic_lm": 30.0,  # a try
     "train_traffic_lm": 1e-4,  # a token of training and a million weights
+    "derive_features": 2e-4,  # a row and fit
     "explore_arms": 0.4,  # a fit on a few rows and its test
     "augment_rows": 1e-3,  # a row
     "study_few_labels": 0.5,  # a fit on a few rows and its test

@@ -9,6 +9,7 @@ from tools.cleaning import CLEAN_ROWS, PROPOSE_FILTERS
 from tools.design import TRAIN_BASELINES, TRAIN_CNN
 from tools.detection import DETECT_LIVE, DETECT_TRAFFIC
 from tools.export import EXPORT_FLOWS
+from tools.features import DERIVE_FEATURES
 from tools.few_labels import STUDY_FEW_LABELS
 from tools.lab import MAKE_LAB
 from tools.operation import (
@@ -41,6 +42,7 @@ TOOLS: dict[str, ToolSpec[Any]] = {
         TRAIN_CNN,
         TRY_TRAFFIC_LM,
         TRAIN_TRAFFIC_LM,
+        DERIVE_FEATURES,
         EXPLORE_ARMS,
         AUGMENT_ROWS,
         STUDY_FEW_LABELS,

@@ -135,6 +135,25 @@ def made(story: Story) -> "MadeRows | None":
     return None if found is None else MadeRows.model_validate(found)
 
 
+def features(story: Story) -> "data.FeatureStudy | None":
+    """The derived columns that were tried; None where none was."""
+    from pipelines.report import data
+
+    found = story.numbers.get("derive_features")
+    if found is None:
+        return None
+    return data.FeatureStudy(
+        model=found["model"],
+        level=found["level"],
+        without=found["macro_f1_without"],
+        with_kept=found["macro_f1_with"],
+        outcomes=[
+            data.FeatureTried(**{key: row[key] for key in data.FeatureTried.model_fields})
+            for row in found["outcomes"]
+        ],
+    )
+
+
 def _draws(row: dict[str, Any], metric: str) -> "data.FewLabelDraws":
     from pipelines.report import data
 

@@ -8,8 +8,9 @@ from pydantic import Field
 from pipelines.models.registry import QUICK
 from pipelines.store.files import canonical_json, write_atomic
 from tools.cleaning import by_rows
-from tools.design import MODEL_PREFIX, TrainParams, count_on, split_sides
+from tools.design import MODEL_PREFIX, TrainParams
 from tools.operation import check_trained
+from tools.sides import count_on, split_sides
 from tools.spec import Estimate, Params, ToolContext, ToolResult, ToolSpec
 from tools.traffic_lm import scoring_minutes
 

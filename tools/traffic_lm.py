@@ -17,15 +17,9 @@ from pipelines.errors import InputError
 from pipelines.models.traffic_lm.settings import TrafficLmSettings
 from pipelines.words import counted
 from tools.calls import call_key
-from tools.design import (
-    MODEL_PREFIX,
-    TrainParams,
-    count_on,
-    device_of,
-    sides_to_choose_by,
-    train_models,
-)
+from tools.design import MODEL_PREFIX, TrainParams, device_of, train_models
 from tools.rates import Rates
+from tools.sides import count_on, sides_to_choose_by
 from tools.spec import Estimate, ToolContext, ToolResult, ToolSpec
 
 if TYPE_CHECKING:

@@ -114,6 +114,8 @@ def main() -> None:
             app()
     except NetloopError as error:
         _tell("netloop: ", error.message)
+        for line in error.excerpt.splitlines():
+            sys.stderr.write(f"         {visible(line, 2000)}\n")
         if error.mend:
             _tell("         ", error.mend)
         sys.exit(error.exit_code)

@@ -35,8 +35,9 @@ def features(
     """
     from rich.console import Console
 
+    from agents.terminal.findings import print_features
     from agents.terminal.progress import RichProgress
-    from agents.terminal.tables import Column, print_table, say
+    from agents.terminal.tables import say
     from pipelines.datasets.fields import DEFAULT_MASKS, is_captured
     from pipelines.datasets.sources import load_source
     from pipelines.datasets.splits import make_split
@@ -71,18 +72,7 @@ def features(
         sys.stdout.write(choice.model_dump_json() + "\n")
         return
     console = Console(markup=False, highlight=False)
-    table = [
-        [
-            outcome.expression,
-            outcome.verdict,
-            outcome.difference and f"{outcome.difference:+.4f}",
-            outcome.ci and f"{outcome.ci[0]:+.4f} to {outcome.ci[1]:+.4f}",
-        ]
-        for outcome in choice.outcomes
-    ]
-    heads = (Column("feature"), Column("verdict"), Column("gain", number=True), Column("interval"))
-    kept = frozenset(n for n, outcome in enumerate(choice.outcomes) if outcome.verdict == "kept")
-    print_table(console, heads, table, marked=kept)
+    print_features([outcome.model_dump() for outcome in choice.outcomes], console)
     without, with_kept = choice.macro_f1_without, choice.macro_f1_with
     say(
         console,

@@ -83,7 +83,7 @@ def _train_side(run: Any, workspace: Path, progress: Any) -> tuple[Any, list[str
     from agents.life_cycle import opened
     from agents.policy import approve_all
     from pipelines.errors import NetloopError
-    from tools.design import split_sides
+    from tools.sides import split_sides
 
     def decide(plan: Plan) -> Decision | None:
         later = STAGES.index(plan.stage) > STAGES.index("cleaning")

@@ -117,6 +117,27 @@ def _print_captures(models: Sequence[Numbers], console: Console) -> None:
         say(console, captures_words(scores))
 
 
+def print_features(outcomes: Sequence[Numbers], console: Console) -> None:
+    """What became of each derived column that was tried; those that models read are marked."""
+    columns = [
+        Column("feature"),
+        Column("verdict"),
+        Column("gain", number=True),
+        Column("interval"),
+    ]
+    rows: list[list[Cell]] = [
+        [
+            row["expression"],
+            row["verdict"],
+            None if row["difference"] is None else f"{row['difference']:+.4f}",
+            row["ci"] and f"{row['ci'][0]:+.4f} to {row['ci'][1]:+.4f}",
+        ]
+        for row in outcomes
+    ]
+    kept = [number for number, row in enumerate(outcomes) if row["verdict"] == "kept"]
+    print_table(console, columns, rows, frozenset(kept))
+
+
 def print_health(records: Sequence[Numbers], console: Console) -> None:
     """What was read from all captures together; reasons and the first corrupt records."""
     totals = {

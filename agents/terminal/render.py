@@ -10,6 +10,7 @@ from rich.text import Text
 
 from agents.terminal.findings import (
     Numbers,
+    print_features,
     print_fields,
     print_health,
     print_models,
@@ -59,6 +60,9 @@ def render_output(output: "RunOutput", console: Console) -> None:
         print_groups([row.model_dump() for row in output.groups], None, console)
         console.print()
         print_fields([row.model_dump() for row in output.audit], console)
+    if output.features:
+        title(console, "Features on validation")
+        print_features([row.model_dump() for row in output.features], console)
     if output.models:
         title(console, "Models on the test side")
         print_models([row.model_dump() for row in output.models], output.best, console)

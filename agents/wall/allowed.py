@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal
 
+from agents.wall.features import safe_feature
 from agents.wall.names import KINDS as NAME_KINDS
 from agents.wall.names import NameKind
 from agents.wall.vocabulary import words
 
 # ours: numbers, netloop's own words, and records of known keys; word: the same, but what a mapping
-# has for keys are words too; count: how many there are; label: where labels come from.
-Reading = Literal["ours", "word", "count", "label", NameKind]
+# has for keys are words too; count: how many there are; label: where labels come from; feature: a
+# derived column as text, in which columns are named.
+Reading = Literal["ours", "word", "count", "label", "feature", NameKind]
 Say = Callable[[NameKind, str], str]
 # A list or a mapping is cut here: a prompt is no place for ten thousand captures.
 LONGEST = 200
@@ -49,14 +51,14 @@ MODELS = """
     target max_false_positive_rate max_latency_ms minutes_left minutes_per_epoch traffic_lm besides
     each_epoch measured epochs epoch loss curve validation_rows validation_macro_f1 best model
     best_baseline ci false_positive_rate recall f1 support fpr_at_recall difference delta right
-    alone arm amount draws_needed screened screened_out absent absent_rows
+    alone arm amount tried level draws_needed screened screened_out absent absent_rows
     rows_per_second rows_per_draw draws mean std min max train_rows test_rows falls fall forged
     moved unknown_below try whole steps tokens_per_row train_tokens_per_second
     score_tokens_per_second memory_mb minutes validation_loss best_epoch stopped_early parameters
 """
 # What code computed: allowed from ``stats`` on.
 RESULTS: dict[str, Reading] = {
-    **_read("ours", f"{ROWS} {FILTERS} {AUDITS} {MODELS}"),
+    **_read("ours", f"outcomes {ROWS} {FILTERS} {AUDITS} {MODELS}"),
     **_read("word", "filters filters.name not_tried models models.name leaks leaks.name groups"),
     **_read("word", "sizes seconds device learning clean_rows.moved facts.validation"),
     **_read("word", "study_few_labels.validation"),
@@ -64,6 +66,7 @@ RESULTS: dict[str, Reading] = {
     **_read("class", "facts.train classes_lost per_class duplicates.label replays.label"),
     **_read("column", "field fields fields.name falls.name"),
     **_read("capture", "replays.capture"),
+    **_read("feature", "outcomes.expression kept"),
     **_read("count", "files warnings notes reasons advice"),
 }
 NOTHING = object()
@@ -111,6 +114,8 @@ class Sieve:
     def _text(self, value: str, reading: Reading) -> Any:
         if reading == "label":
             return value if value in ("file", "folder") else self.say(_label_kind(value), value)
+        if reading == "feature" and value not in words():  # auto is one of ours
+            return safe_feature(value, self.say)
         if reading in NAME_KINDS:
             return self.say(reading, value)
         return value if value in words() else NOTHING

@@ -30,6 +30,7 @@ ASKED: dict[str, Reading | None] = {
     **dict.fromkeys(("accept_shortcuts", "data.test", "absent"), None),
     **dict.fromkeys(("benign", "classes"), "class"),
     "label": "label",
+    **dict.fromkeys(("features", "expressions"), "feature"),
     "filters": "word",
 }
 
@@ -95,7 +96,8 @@ def plan_view(plan: Plan, names: Names) -> dict[str, Any]:
 
 
 def tools_of(evidence: Evidence) -> list[dict[str, Any]]:
-    """The tools that a stage may use, with their parameters; for cleaning, the filters too."""
+    """The tools that a stage may use, with their parameters; the filters and the functions of
+    features too, where they are chosen."""
     told: list[dict[str, Any]] = []
     for name in rules_of(evidence.stage).tools:
         tool = find_tool(name)
@@ -106,6 +108,8 @@ def tools_of(evidence: Evidence) -> list[dict[str, Any]]:
         told.append({"name": name, "about": tool.summary, "risk": tool.risk, "parameters": params})
         if name == "clean_rows":
             told[-1]["filters"] = _filters()
+        if name == "derive_features":
+            told[-1]["functions"] = _functions()
     return told
 
 
@@ -113,6 +117,18 @@ def _filters() -> dict[str, str]:
     from pipelines.cleaning.registry import KINDS
 
     return {name: kind.reason for name, kind in KINDS.items()}
+
+
+def _functions() -> dict[str, str]:
+    """What a feature may call, apart from windows, which no detector computes."""
+    from pipelines.features.functions import FUNCTIONS
+
+    return {
+        form.usage(name): form.meaning
+        for name, forms in FUNCTIONS.items()
+        for form in forms
+        if form.reads != "window"
+    }
 
 
 def _anonymiser(sees: Sees, workspace: Path) -> Anonymiser | None:

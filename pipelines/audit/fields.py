@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from pipelines.datasets.fields import DEFAULT_MASKS, LABEL, SPLIT, group_of, is_captured
+from pipelines.datasets.fields import DEFAULT_MASKS, LABEL, SPLIT, groups_of, is_captured
 from pipelines.datasets.keys import (
     Codes,
     array_codes,
@@ -40,9 +40,9 @@ class RawField:
     read: Callable[[pa.Table], Codes]
 
 
-def column(name: str, group: str, source: str) -> RawField:
+def column(name: str, source: str, *groups: str) -> RawField:
     """A field that is a column as it is."""
-    return RawField(name, (source,), (group,), lambda rows: column_codes(rows[source]))
+    return RawField(name, (source,), groups, lambda rows: column_codes(rows[source]))
 
 
 def first_of(name: str, group: str, source: str) -> RawField:
@@ -92,7 +92,7 @@ def hours(rows: pa.Table) -> np.ndarray:
     return np.asarray(numbers(rows, "first_seen_ns") // HOUR_NS)
 
 
-TTL = column("ttl", "ttl", "src2dst_ttl")
+TTL = column("ttl", "src2dst_ttl", "ttl")
 PROTOCOL = column("protocol", "protocol", "protocol")
 MAC_VENDOR = vendor("mac_vendor", "src_mac")
 SRC_PREFIX = prefix("src_prefix_16", "src_ip")
@@ -104,12 +104,12 @@ HOUR = RawField("hour", ("first_seen_ns",), ("time",), lambda rows: array_codes(
 
 CAPTURE_FIELDS: tuple[RawField, ...] = (
     TTL,
-    column("reply_ttl", "ttl", "dst2src_ttl"),
-    column("src_mac", "macs", "src_mac"),
+    column("reply_ttl", "dst2src_ttl", "ttl"),
+    column("src_mac", "src_mac", "macs"),
     MAC_VENDOR,
     vendor("dst_mac_vendor", "dst_mac"),
-    column("src_ip", "addresses", "src_ip"),
-    column("dst_ip", "addresses", "dst_ip"),
+    column("src_ip", "src_ip", "addresses"),
+    column("dst_ip", "dst_ip", "addresses"),
     SRC_PREFIX,
     DST_PREFIX,
     RawField(
@@ -118,24 +118,24 @@ CAPTURE_FIELDS: tuple[RawField, ...] = (
         ("addresses",),
         lambda rows: combine(SRC_PREFIX.read(rows), DST_PREFIX.read(rows)),
     ),
-    column("src_port", "ports", "src_port"),
-    column("dst_port", "ports", "dst_port"),
+    column("src_port", "src_port", "ports"),
+    column("dst_port", "dst_port", "ports"),
     LOWEST_PORT,
     together(PROTOCOL, LOWEST_PORT),
     PROTOCOL,
-    column("ip_version", "protocol", "ip_version"),
-    column("icmp_type", "protocol", "icmp_type"),
-    column("icmp_code", "protocol", "icmp_code"),
+    column("ip_version", "ip_version", "protocol"),
+    column("icmp_type", "icmp_type", "protocol"),
+    column("icmp_code", "icmp_code", "protocol"),
     DAY,
     HOUR,
     column("ip_id", "ip_id", "ip_id"),
-    column("tcp_seq", "seq_ack", "tcp_seq"),
-    column("tcp_ack", "seq_ack", "tcp_ack"),
-    column("ip_checksum", "checksums", "ip_checksum"),
-    column("l4_checksum", "checksums", "l4_checksum"),
+    column("tcp_seq", "tcp_seq", "seq_ack"),
+    column("tcp_ack", "tcp_ack", "seq_ack"),
+    column("ip_checksum", "ip_checksum", "checksums"),
+    column("l4_checksum", "l4_checksum", "checksums"),
     FIRST_LENGTH,
-    column("packet_count", "counts", "bidirectional_packets"),
-    column("bytes", "sizes", "bidirectional_bytes"),
+    column("packet_count", "bidirectional_packets", "counts"),
+    column("bytes", "bidirectional_bytes", "sizes"),
     first_of("first_packet_flags", "flags", "packet_flags"),
     RawField("payload", ("payload", "payload_length"), ("payload",), payload_codes),
     together(TTL, FIRST_LENGTH),
@@ -154,17 +154,19 @@ def raw_fields(schema: pa.Schema) -> Iterator[RawField]:
         yield from known
         read = {name for raw in known for name in raw.columns}
         for declared in schema:
-            group = group_of(declared)
-            if declared.name not in read and group not in STATISTICS and is_single(declared.type):
-                yield column(declared.name, group, declared.name)
+            groups = groups_of(declared)
+            telling = not set(groups) <= set(STATISTICS)
+            if declared.name not in read and telling and is_single(declared.type):
+                yield column(declared.name, declared.name, *groups)
         return
     for declared in schema:
-        if group_of(declared) in (LABEL, SPLIT):
+        groups = groups_of(declared)
+        if not {LABEL, SPLIT}.isdisjoint(groups):
             continue
         if declared.name == "first_seen_ns":
             yield from (DAY, HOUR)
         else:
-            yield column(declared.name, group_of(declared), declared.name)
+            yield column(declared.name, declared.name, *groups)
 
 
 def is_single(kind: pa.DataType) -> bool:

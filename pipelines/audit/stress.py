@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from pipelines.audit.forge import forge_network
 from pipelines.audit.trees import column_groups
-from pipelines.datasets.fields import COLUMN, DEFAULT_MASKS, group_of
+from pipelines.datasets.fields import COLUMN, DEFAULT_MASKS, groups_of
 from pipelines.errors import InputError
 from pipelines.evaluate.intervals import percentile_interval
 from pipelines.evaluate.metrics import macro_f1
@@ -94,7 +94,7 @@ def shuffled_together(schema: pa.Schema, masks: Sequence[str]) -> dict[str, list
     """What a model sees under ``masks``: groups with their columns, single columns of no group."""
     units: dict[str, list[str]] = {}
     for group in column_groups(schema):
-        names = [column.name for column in schema if group_of(column) == group]
+        names = [column.name for column in schema if group in groups_of(column)]
         if group in masks:
             continue
         units |= {name: [name] for name in names} if group == COLUMN else {group: names}

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from pipelines.audit.chance import HeldOut, judge
 from pipelines.audit.lookup import FieldAudit, field_audit
-from pipelines.datasets.fields import DEFAULT_MASKS, LABEL, SPLIT, group_of
+from pipelines.datasets.fields import DEFAULT_MASKS, LABEL, SPLIT, groups_of
 from pipelines.datasets.keys import Codes, numbers
 from pipelines.represent.features import FeatureEncoder
 
@@ -50,8 +50,9 @@ class GroupAudit(BaseModel):
 
 
 def column_groups(schema: pa.Schema) -> list[str]:
-    """The field groups of the columns that could be features, in schema order."""
-    groups = dict.fromkeys(group_of(column) for column in schema)
+    """The field groups of the columns that could be features, in schema order; a derived column
+    counts in all groups that it was made of."""
+    groups = dict.fromkeys(group for column in schema for group in groups_of(column))
     return [group for group in groups if group not in (LABEL, SPLIT)]
 
 
@@ -123,7 +124,7 @@ class Grown:
 
 def _grow(group: str, rows: pa.Table, side: HeldOut) -> Grown:
     rows = _with_small_times(rows) if group == "time" else rows
-    rows = rows.select([column.name for column in rows.schema if group_of(column) == group])
+    rows = rows.select([column.name for column in rows.schema if group in groups_of(column)])
     known = _sample(side.known)
     encoder = FeatureEncoder.fit(rows.take(pa.array(known)), ())
     return Grown(rows, encoder, slice(None), _new_tree()).grow(known, side.labels[known])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipelines.augment.gate.label_noise import peers_against, votes_against
+from pipelines.augment.gate import peers
 from pipelines.augment.gate.pair import Pair
 from pipelines.augment.names import DOUBTS, Votes
 
@@ -22,13 +22,5 @@ def trusted(
 
 
 def doubts(real: pa.Table, made: pa.Table, seed: int, *, masks: Sequence[str]) -> np.ndarray | None:
-    """How many of three models doubt each label, shape (made,); None where nobody can say.
-
-    It takes as many that learned from the real rows and as many that learned from the other made
-    rows too: few real rows alone also doubt what is new to them, which is what made rows are for.
-    """
-    if not made.num_rows:
-        return None
-    pair = Pair.of(real, made, masks, seed)
-    against = votes_against(pair)
-    return None if against is None else np.minimum(against, peers_against(pair))
+    """How many of three models doubt each label, shape (made,); None where nobody can say."""
+    return peers.doubts(Pair.of(real, made, masks, seed)) if made.num_rows else None

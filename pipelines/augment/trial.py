@@ -66,7 +66,8 @@ ALONE = Treatment("", 0.0)
 class Study:
     """What is compared by what. ``amounts`` are made rows to each real one.
 
-    With a ``screen`` each arm is also tried without the rows that it sorts out.
+    With a ``screen`` each arm is also tried without the rows that it sorts out. ``features`` are
+    derived columns of the models: arms make the columns that they are computed from.
     """
 
     arms: Mapping[str, Arm]
@@ -75,6 +76,7 @@ class Study:
     amounts: Sequence[float]
     screen: Screen | None = None
     metric: Literal["macro_f1", "accuracy"] = "macro_f1"
+    features: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,8 @@ def scores_of(
     for name, scores in models.items():
         for treatment, rows in treated.items():
             told()
-            guesses = predict(fit_rows(name, rows, study.masks, seed), test_rows)
+            model = fit_rows(name, rows, study.masks, seed, features=study.features)
+            guesses = predict(model, test_rows)
             right = np.array(truth, object) == guesses
             scores[treatment] = (
                 macro_f1(truth, guesses) if study.metric == "macro_f1" else float(right.mean())

@@ -7,6 +7,37 @@ import pyarrow as pa
 from pipelines.datasets.fields import DEFAULT_MASKS, field
 from pipelines.errors import InputError
 from pipelines.features.expression import Expression
+from pipelines.features.nodes import windows_of
+from pipelines.features.parse import parse
+
+EXPRESSION = b"expression"
+
+
+def row_features(
+    texts: Sequence[str], schema: pa.Schema | None, masks: Sequence[str]
+) -> list[Expression]:
+    """Features that every row tells by itself, as a detector needs them: it keeps no earlier rows.
+
+    Raises InputError as ``parse`` does, for a window, and for a feature that comes twice.
+    """
+    found: list[Expression] = []
+    for text in texts:
+        expression = parse(text, schema, masks)
+        if any(windows_of(expression.tree)):
+            raise InputError(
+                f"{expression} reads a window of earlier rows, which a detector does not keep.",
+                "Leave it out; netloop data features tries windows.",
+            )
+        if expression in found:
+            raise InputError(f"The feature {expression} comes twice.", "Give each once.")
+        found.append(expression)
+    return found
+
+
+def expression_of(column: pa.Field) -> str | None:
+    """The text of a column that ``with_features`` made, None of any other."""
+    text = (column.metadata or {}).get(EXPRESSION)
+    return None if text is None else text.decode()
 
 
 def with_features(rows: pa.Table, expressions: Sequence[Expression]) -> pa.Table:
@@ -31,4 +62,4 @@ def with_features(rows: pa.Table, expressions: Sequence[Expression]) -> pa.Table
 def _declared(expression: Expression) -> pa.Field:
     masked = [group for group in DEFAULT_MASKS if group in expression.groups]
     declared = field(expression.name, pa.float64(), *dict.fromkeys([*masked, *expression.groups]))
-    return declared.with_metadata({**declared.metadata, b"expression": str(expression).encode()})
+    return declared.with_metadata({**declared.metadata, EXPRESSION: str(expression).encode()})

@@ -18,14 +18,15 @@ from pipelines.features.nodes import Kind
 
 Numbers = npt.NDArray[np.float64]
 
-# What an argument may be, by the word that the documentation has for it.
+# What an argument may be, by the word that the documentation has for it. A column of a kind that is
+# not known yet may be anything that a column can be.
 ACCEPTED: dict[str, frozenset[Kind]] = {
-    "number": frozenset({"number", "flag", "constant"}),
-    "flag": frozenset({"flag"}),
-    "category": frozenset({"category"}),
-    "value": frozenset({"number", "flag", "category"}),
-    "list": frozenset({"list"}),
-    "bytes": frozenset({"bytes"}),
+    "number": frozenset({"number", "flag", "constant", "unknown"}),
+    "flag": frozenset({"flag", "unknown"}),
+    "category": frozenset({"category", "unknown"}),
+    "value": frozenset({"number", "flag", "category", "unknown"}),
+    "list": frozenset({"list", "unknown"}),
+    "bytes": frozenset({"bytes", "unknown"}),
     "constant": frozenset({"constant"}),
     "text": frozenset({"text"}),
 }

@@ -1,7 +1,7 @@
 """What the text of a feature means: a tree of functions, columns and constants."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pyarrow as pa
@@ -9,7 +9,8 @@ import pyarrow as pa
 from pipelines.features.tokens import NAME
 
 # Constants are numbers in the text itself, texts are texts there; only columns are lists or bytes.
-Kind = Literal["number", "flag", "category", "list", "bytes", "constant", "text"]
+# Columns are unknown where a text is read before there are rows.
+Kind = Literal["number", "flag", "category", "list", "bytes", "constant", "text", "unknown"]
 
 
 def kind_of(kind: pa.DataType) -> Kind | None:
@@ -104,3 +105,16 @@ def windows_of(node: Node) -> Iterator[Window]:
             yield node.window
         for argument in node.arguments:
             yield from windows_of(argument)
+
+
+def renamed(node: Node, column: Callable[[str], str], text: Callable[[str], str]) -> Node:
+    """The same tree with other names for its columns and other texts."""
+    if isinstance(node, Constant):
+        return Constant(text(node.value)) if isinstance(node.value, str) else node
+    if isinstance(node, Column):
+        return replace(node, name=column(node.name))
+    arguments = tuple(renamed(argument, column, text) for argument in node.arguments)
+    window = node.window
+    if window:
+        window = replace(window, by=replace(window.by, name=column(window.by.name)))
+    return replace(node, arguments=arguments, window=window)

@@ -24,8 +24,11 @@ MOST_DEPTH = 6
 MOST_NODES = 30
 
 
-def parse(text: str, schema: pa.Schema, masks: Sequence[str] = DEFAULT_MASKS) -> Expression:
+def parse(text: str, schema: pa.Schema | None, masks: Sequence[str] = DEFAULT_MASKS) -> Expression:
     """Read a feature of rows of ``schema``, of which ``masks`` hides groups.
+
+    Without a schema, before there are rows, any name may be a column of any kind: such a feature
+    is well written, and cannot be evaluated.
 
     Raises InputError for anything that is no feature; it names what is wrong and points at it.
     """
@@ -33,7 +36,7 @@ def parse(text: str, schema: pa.Schema, masks: Sequence[str] = DEFAULT_MASKS) ->
     tree = parser.feature(depth=0)
     parser.take("end")
     whole = Token("sign", text, 0, len(text))
-    if tree.kind not in ("number", "flag"):
+    if tree.kind not in ("number", "flag", "unknown"):
         parser.refuse(whole, f"A feature is a number or a flag, this is a {tree.kind}", "")
     if not any(columns_of(tree)):
         parser.refuse(whole, "This reads no column", "A feature must differ from row to row.")
@@ -43,7 +46,7 @@ def parse(text: str, schema: pa.Schema, masks: Sequence[str] = DEFAULT_MASKS) ->
 class _Parser:
     """Reads the tokens of one text from left to right."""
 
-    def __init__(self, text: str, schema: pa.Schema, masks: Sequence[str]) -> None:
+    def __init__(self, text: str, schema: pa.Schema | None, masks: Sequence[str]) -> None:
         self.text, self.schema, self.masks = text, schema, masks
         self.tokens = tokens(text)
         self.nodes = 0
@@ -94,6 +97,8 @@ class _Parser:
         """A column of the schema, whatever its group."""
         token = self.take("quoted" if self.tokens[0].kind == "quoted" else "name")
         name = token.text.strip("`")
+        if self.schema is None:
+            return token, Column(name, "unknown", ())
         if name not in self.schema.names:
             seen = feature_columns(self.schema, self.masks)
             self.refuse(token, f"There is no column {name!r}", _near(name, seen, "Columns"))
@@ -174,7 +179,7 @@ class _Parser:
             return None
         if by is None or last is None:
             self.refuse(name, f"{name.text} needs by= and last=", usage)
-        if time_column(self.schema) is None:
+        if self.schema is not None and time_column(self.schema) is None:
             self.refuse(name, "These rows carry no time, so none is earlier than another", "")
         return Window(by, last)
 

@@ -62,7 +62,8 @@ def tokens(text: str) -> list[Token]:
 def mistake(text: str, token: Token, message: str, mend: str) -> InputError:
     """What to raise for a mistake at ``token``: a line of carets stands below its place."""
     carets = " " * token.start + "^" * (token.end - token.start)
-    return InputError(f"{message}, at character {token.start + 1}:\n  {text}\n  {carets}\n", mend)
+    excerpt = f"  {text}\n  {carets}"
+    return InputError(f"{message}, at character {token.start + 1}:", mend, excerpt)
 
 
 def _instead(character: str) -> str:

@@ -33,12 +33,14 @@ class Classifier(Protocol):
     """
 
     name: str
-    classes: list[str]
-    curve: list[Epoch]
 
-    @classmethod
-    def configured(cls, settings: Mapping[str, Any]) -> Self:
-        """An unfitted model. Raises InputError for a setting that it does not have."""
+    @property
+    def classes(self) -> list[str]:
+        """What it tells apart."""
+
+    @property
+    def curve(self) -> list[Epoch]:
+        """How its last fit went."""
 
     def fit(
         self,
@@ -64,6 +66,14 @@ class Classifier(Protocol):
 
     def save(self, folder: Path) -> None:
         """Write the model into an existing empty folder: safetensors, skops and JSON only."""
+
+
+class NamedModel(Classifier, Protocol):
+    """A classifier that is made by its name: from settings, or from a folder."""
+
+    @classmethod
+    def configured(cls, settings: Mapping[str, Any]) -> Self:
+        """An unfitted model. Raises InputError for a setting that it does not have."""
 
     @classmethod
     def load(cls, folder: Path) -> Self:

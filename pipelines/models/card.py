@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipelines.datasets.fields import feature_columns
 from pipelines.errors import InputError
+from pipelines.features.columns import expression_of
 from pipelines.store.files import canonical_json, hash_file, write_atomic
 
 CARD = "card.json"
@@ -18,7 +19,10 @@ LIBRARIES = ("numpy", "pyarrow", "safetensors", "scikit-learn", "skops", "torch"
 
 
 class Card(BaseModel):
-    """How a model came to be. It holds no clock reading: the same fit writes the same card."""
+    """How a model came to be. It holds no clock reading: the same fit writes the same card.
+
+    ``fields`` are the columns that it reads, ``features`` what the derived ones among them compute.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -30,6 +34,7 @@ class Card(BaseModel):
     rows: int
     rows_by_class: dict[str, int]
     fields: list[str]
+    features: list[str] = []
     files: dict[str, str] = {}
     libraries: dict[str, str] = {}
 
@@ -44,7 +49,8 @@ def new_card(
     settings: Mapping[str, Any],
 ) -> Card:
     """The card of a model that is being fitted on ``rows``."""
-    counts = Counter(labels)
+    counts, fields = Counter(labels), feature_columns(rows.schema, masks)
+    derived = [expression_of(rows.schema.field(name)) for name in fields]
     return Card(
         name=name,
         classes=sorted(counts),
@@ -53,7 +59,8 @@ def new_card(
         settings=dict(settings),
         rows=rows.num_rows,
         rows_by_class=dict(sorted(counts.items())),
-        fields=feature_columns(rows.schema, masks),
+        fields=fields,
+        features=[text for text in derived if text is not None],
         libraries={library: version(library) for library in LIBRARIES},
     )
 

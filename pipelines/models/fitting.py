@@ -35,12 +35,13 @@ def fit_rows(
     masks: Sequence[str],
     seed: int,
     settings: Mapping[str, Any] | None = None,
+    features: Sequence[str] = (),
 ) -> Classifier:
     """A model that learned from all labelled ``rows``, without validation rows and in silence.
 
-    Raises as ``fit_and_score`` does.
+    ``features``: derived columns that it reads too. Raises as ``fit_and_score`` does.
     """
-    model = new_model(name, settings)
+    model = new_model(name, settings, features)
     model.fit(rows, labels_of(rows), masks=masks, seed=seed, validation=None, progress=silent)
     return model
 
@@ -53,6 +54,7 @@ def fit_and_score(
     masks: Sequence[str],
     seed: int,
     settings: Mapping[str, Any] | None,
+    features: Sequence[str] = (),
     progress: Progress,
     refit: bool = True,
     checkpoints: Path | None = None,
@@ -61,7 +63,8 @@ def fit_and_score(
 
     The score comes from a model that has seen the training rows only, so models can be chosen by
     it. A model that stops early learns its number of epochs in the first fit and trains for as many
-    in the second. With ``refit=False`` the first model is returned. A model that trains for long
+    in the second. With ``refit=False`` the first model is returned. ``features`` are derived
+    columns that it reads too. A model that trains for long
     goes on from ``checkpoints`` if it was killed; remove the folder when the result is saved.
 
     Raises InputError for an unknown name or setting, and if the rows cannot be learnt from.
@@ -73,7 +76,7 @@ def fit_and_score(
             "Give it a share of the split.",
         )
     train, validation = labels_of(rows_train), labels_of(rows_validation)
-    model = new_model(name, settings)
+    model = new_model(name, settings, features)
     if isinstance(model, Resumable):
         model.checkpoints = checkpoints
     model.fit(

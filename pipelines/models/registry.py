@@ -1,13 +1,14 @@
 """Models by name: a new model is one new class and one line here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import InputError
-from pipelines.models.base import Classifier
+from pipelines.models.base import Classifier, NamedModel
 from pipelines.models.card import read_card
+from pipelines.models.derived import Derived
 
 LADDER = "pipelines.models.baselines.ladder"
 LM_CONTROLS = "pipelines.models.traffic_lm.controls"
@@ -30,18 +31,24 @@ QUICK = tuple(name for name in MODELS if not name.startswith("traffic_lm"))
 BASELINES = tuple(name for name, (module, _) in MODELS.items() if module == LADDER)
 
 
-def model_class(name: str) -> type[Classifier]:
+def model_class(name: str) -> type[NamedModel]:
     """The class of a model. Raises InputError for an unknown name."""
     if name not in MODELS:
         raise InputError(f"There is no model {name!r}.", f"Choose from {', '.join(MODELS)}.")
     module, attribute = MODELS[name]
-    found: type[Classifier] = getattr(import_module(module), attribute)
+    found: type[NamedModel] = getattr(import_module(module), attribute)
     return found
 
 
-def new_model(name: str, settings: Mapping[str, Any] | None = None) -> Classifier:
-    """An unfitted model. Raises InputError for an unknown name or setting."""
-    return model_class(name).configured(settings or {})
+def new_model(
+    name: str, settings: Mapping[str, Any] | None = None, features: Sequence[str] = ()
+) -> Classifier:
+    """An unfitted model that also reads these derived columns.
+
+    Raises InputError for an unknown name or setting.
+    """
+    model = model_class(name).configured(settings or {})
+    return Derived(model, features) if features else model
 
 
 def load_model(folder: Path) -> Classifier:
@@ -49,4 +56,6 @@ def load_model(folder: Path) -> Classifier:
 
     Raises InputError if the folder holds no model, or one that was changed or cannot be trusted.
     """
-    return model_class(read_card(folder).name).load(folder)
+    card = read_card(folder)
+    model = model_class(card.name).load(folder)
+    return Derived(model, card.features) if card.features else model

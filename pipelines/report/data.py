@@ -253,6 +253,26 @@ class FewLabelStudy(Part):
     models: list[FewLabelDraws] = Field(min_length=1)
 
 
+class FeatureTried(Part):
+    """A derived column that was tried; ``difference`` and ``ci`` are None if none was fitted."""
+
+    expression: str
+    verdict: str
+    reason: str
+    difference: Score | None
+    ci: tuple[Score, Score] | None
+
+
+class FeatureStudy(Part):
+    """Derived columns on validation rows. The scores are of the rows that chose."""
+
+    model: str
+    level: Score = Field(description="Of each interval")
+    without: Score
+    with_kept: Score
+    outcomes: list[FeatureTried]
+
+
 class PlanVersion(Part):
     """One version of one stage's plan, and what a person or a policy said to it."""
 
@@ -292,6 +312,7 @@ class ReportData(Part):
     few_labels: FewLabelStudy | None = None
     explored: Exploration | None = Field(None, description="Whether synthetic rows help")
     made: MadeRows | None = Field(None, description="Synthetic rows that models learned from")
+    features: FeatureStudy | None = None
     plans: list[PlanVersion] = Field(default_factory=list)
     limits: list[str] = Field(default_factory=list)
     commands: list[str] = Field(default_factory=list)

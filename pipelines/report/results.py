@@ -54,6 +54,31 @@ def models(report: ReportData) -> Markup:
     )
 
 
+def features(report: ReportData) -> Markup:
+    """Derived columns: what validation gained by each, and which models read."""
+    study = report.features
+    if study is None:
+        return Markup()
+    rows = [
+        [
+            one.expression,
+            one.verdict,
+            None if one.difference is None else Figure(f"{one.difference:+.4f}"),
+            None if one.ci is None else f"{one.ci[0]:+.4f} to {one.ci[1]:+.4f}",
+            one.reason,
+        ]
+        for one in study.outcomes
+    ]
+    kept = frozenset(i for i, one in enumerate(study.outcomes) if one.verdict == "kept")
+    scores = (
+        f"Macro-F1 of {study.model} on validation rows, which chose and so flatter: "
+        f"{study.without:.3f} without and {study.with_kept:.3f} with those that were kept. "
+        f"Intervals of level {study.level:.4f}, for all that were tried at once."
+    )
+    heads = ["feature", "verdict", "gain", "interval", "why"]
+    return join([element("p", scores), table(heads, rows, kept)])
+
+
 def _captures(ordered: list[ModelScore]) -> Markup:
     """How many whole captures each model judged right, where whole ones were held out."""
     scores = {model.name: model.captures for model in ordered if model.captures is not None}

@@ -22,6 +22,7 @@ def all_sections(report: ReportData) -> list[tuple[str, str, Markup]]:
     found = [
         ("models", "Models", results.models(report)),
         ("classes", "Class by class", results.classes(report)),
+        ("features", "Features", results.features(report)),
         ("draws", "Few labels", results.few_labels(report)),
         ("learning", "Learning curves", results.learning(report)),
         ("synthetic", "Synthetic rows", synthetic.rows(report)),

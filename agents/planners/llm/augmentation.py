@@ -1,11 +1,13 @@
-"""Augmentation by a language model: whether, how much, by which generator; a study decides."""
+"""Augmentation by a language model: which derived columns, and which made rows; trials decide."""
 
 from typing import Any
 
 from agents.checkpoints import Plan
 from agents.planners.base import Evidence
+from agents.planners.llm import features
 from agents.planners.llm.proposals import AugmentationSaid
 from agents.planners.rules import augmentation as rules
+from agents.planners.rules.features import carried
 from agents.planners.rules.plans import param, summarised
 from agents.wall.names import Names
 from pipelines.errors import InputError
@@ -17,6 +19,7 @@ EXPLORE, MAKE = "explore_arms", "augment_rows"
 def default(plan: Plan, evidence: Evidence, names: Names) -> dict[str, Any]:
     """What the rules would do: nothing, a study of several generators, or rows by one."""
     return {
+        "features": features.default(plan, names),
         "generators": _generators(plan),
         "rows_per_real_row": param(plan, MAKE, "amount") or 0,
         "label_more": [],
@@ -34,11 +37,12 @@ def amended(plan: Plan, said: AugmentationSaid, evidence: Evidence, names: Names
         raise InputError("label_more: name classes of the evidence only.")
     if said.rows_per_real_row and not said.generators:
         raise InputError("rows_per_real_row: it is 0 where no generator is named.")
-    changed = _with_generators(plan, said, evidence)
+    changed = carried(plan, _with_generators(plan, said, evidence))
     more = ", ".join(f"{name} ({rows[name]:,})" for name in wanted)
     advice = f" Label more rows of {more}." if more else ""
     first = "" if changed.steps else "None. "
-    return summarised(changed, f"{first}{said.judgement}{advice}")
+    changed = summarised(changed, f"{first}{said.judgement}{advice}")
+    return features.amended(changed, said.features, evidence, names)
 
 
 def _generators(plan: Plan) -> list[str]:

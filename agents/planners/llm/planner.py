@@ -17,7 +17,14 @@ from agents.checkpoints import Plan, Stage, plan_changes
 from agents.conversation.intent import Intent
 from agents.llm.failures import Fault, LlmFailure
 from agents.planners.base import Evidence, Reading
-from agents.planners.llm import augmentation, cleaning, design, operation, requirements
+from agents.planners.llm import (
+    augmentation,
+    cleaning,
+    design,
+    features,
+    operation,
+    requirements,
+)
 from agents.planners.llm.memorised import Completer
 from agents.planners.llm.proposals import ReadingSaid, Said
 from agents.planners.llm.rows import ModelAuthor
@@ -170,7 +177,10 @@ class LLMPlanner:
         """
         seen = view(evidence, _sees(evidence), names, self._workspace)
         tools = seen.pop("tools")
-        if evidence.stage != "cleaning":
+        if evidence.stage == "augmentation" and features.may_propose(evidence):
+            seen["columns"] = features.columns_told(seen["columns"], evidence)
+            seen["functions"] = next(tool["functions"] for tool in tools if "functions" in tool)
+        elif evidence.stage != "cleaning":
             seen.pop("columns", None)
         elif filters := [tool["filters"] for tool in tools if "filters" in tool]:
             seen["all_filters"] = filters[0]

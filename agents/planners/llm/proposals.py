@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.spec import Sees
+from pipelines.features.proposals import MOST_PROPOSALS
 from pipelines.models.cnn.architecture import Architecture
 from tools.requirements import Place, TaskCode
 
@@ -79,10 +80,18 @@ class CleaningSaid(Said):
     masks_why: Words
 
 
+class FeatureSaid(Said):
+    """A derived column and the reason for it."""
+
+    expression: Annotated[str, Field(max_length=200)]
+    why: Words
+
+
 class AugmentationSaid(Said):
-    """Whether made-up rows would help, how many, by which generator."""
+    """Which derived columns to try; whether made-up rows would help, how many, by which one."""
 
     judgement: Words
+    features: list[FeatureSaid] = Field(max_length=MOST_PROPOSALS)
     generators: list[Generator] = Field(max_length=8)
     rows_per_real_row: Annotated[float, Field(ge=0, le=16)]
     label_more: list[str]

@@ -1,4 +1,5 @@
-"""Augmentation by rules: none, and why; a study where one is asked for; and then what it found."""
+"""Augmentation by rules: the features that the spec names are tried; then synthetic rows: none, and
+why, or a study where one is asked for, and then what it found."""
 
 import re
 from collections.abc import Sequence
@@ -6,6 +7,7 @@ from typing import Any
 
 from agents.checkpoints import Plan
 from agents.planners.base import Evidence
+from agents.planners.rules import features
 from agents.planners.rules.plans import RULES, absent_of, step, summarised
 from agents.spec import AugmentationSpec
 from agents.state import Feedback
@@ -23,18 +25,30 @@ ASKED = r"\b(synthetic|augment\w*|generat\w+|artificial|made-up|more rows|compar
 
 
 def propose(evidence: Evidence) -> Plan:
-    """What the study found to help; the study if the spec names one; else none, and why."""
+    """What the study found to help; the study if the spec names one; else none, and why.
+
+    Before that the features of the spec are tried, once.
+    """
     if "explore_arms" in evidence.numbers:
         return _found(evidence)
-    if evidence.spec.augmentation is not None:
-        return study(evidence, evidence.spec.augmentation, "set in the spec")
-    return _none(evidence)
+    asked = evidence.spec.augmentation
+    plan = _none(evidence) if asked is None else study(evidence, asked, "set in the spec")
+    return features.proposed(evidence, plan)
 
 
 def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
-    """A study of the generators that a person names, or of all; the arm itself after a study."""
+    """A study of the generators that a person names, or of all; the arm itself after a study.
+
+    Features in a person's words are tried; those that were to be tried stay unless refused.
+    """
     if feedback.source == "review":
         return propose(evidence)
+    if changed := features.revised(evidence, plan, feedback.note):
+        return changed
+    return features.carried(plan, _revised(evidence, feedback))
+
+
+def _revised(evidence: Evidence, feedback: Feedback) -> Plan:
     note = feedback.note.lower().replace("llm evolved", "llm_evolved")
     named = [name for name in ARMS if re.search(rf"\b{name}\b", note)]
     why = f"asked for: {feedback.note.strip()}"

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.augment.gate.check import Check, at_most, unjudged
-from pipelines.datasets.fields import feature_columns, group_of
+from pipelines.datasets.fields import feature_columns, group_of, groups_of
 from pipelines.represent.arrays import column_array
 from pipelines.words import counted
 
@@ -32,7 +32,7 @@ def identifiers(real: pa.Table, synthetic: pa.Table, masks: Sequence[str]) -> Ch
     as words within texts and readable bytes. Four bytes of an address within a payload are not.
     """
     asked = set(masks) & set(IDENTIFYING)
-    hidden = [column.name for column in real.schema if group_of(column) in asked]
+    hidden = [column.name for column in real.schema if asked & {*groups_of(column)}]
     known = {value for name in hidden for value in _identifiers(real, name)}
     if not known:
         return unjudged(NAME, "identifiers: the masks hide none that could be looked for")

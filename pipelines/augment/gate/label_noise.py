@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 
 from pipelines.augment.gate.chance import share_bar, unseen_share
 from pipelines.augment.gate.check import Check, at_most, unjudged
 from pipelines.augment.gate.models import fitted, forest, logistic, neighbours, out_of_fold
-from pipelines.augment.gate.pair import MOST_ROWS, Pair, label_array, sampled
+from pipelines.augment.gate.pair import Pair, label_array
 from pipelines.augment.names import Votes
-from pipelines.models.base import FOLDS, stratified_folds
 from pipelines.words import counted
 
 NAME = "label_noise"
@@ -47,41 +45,6 @@ class Ballot:
         return min(max(share, 0.0), 1.0)
 
 
-def votes_against(pair: Pair) -> np.ndarray | None:
-    """How many models contradict the label of each synthetic row, shape (rows,); None without two
-    classes of FEWEST_ROWS real rows each. Nothing is learned of rarer real classes; synthetic rows
-    of a class that is not known are contradicted."""
-    points, labels, known = _learned(pair)
-    if len(known) < 2:
-        return None
-    return _contradicted(points, labels, pair, pair.synthetic_rows)
-
-
-def peers_against(pair: Pair) -> np.ndarray:
-    """The same of models that learned from the real rows and from the other synthetic ones, a fold
-    of which each model has not seen, shape (rows,)."""
-    rows = pair.synthetic_rows
-    _, numbers = np.unique(label_array(rows), return_inverse=True)
-    fold = stratified_folds(numbers, FOLDS, pair.seed)
-    against = np.zeros(rows.num_rows, dtype=np.int64)
-    for number in np.unique(fold):
-        out = fold == number
-        peers = sampled(rows.filter(pa.array(~out)), MOST_ROWS, pair.seed)
-        points = np.concatenate([pair.real.points, pair.space.points(peers)])
-        labels = np.concatenate([pair.real.labels, label_array(peers)])
-        against[out] = _contradicted(points, labels, pair, rows.filter(pa.array(out)))
-    return against
-
-
-def _contradicted(points: np.ndarray, labels: np.ndarray, pair: Pair, rows: pa.Table) -> np.ndarray:
-    """How many of three models that learned from ``points`` contradict each label of ``rows``."""
-    models = [fitted(learner, points, labels, pair.seed) for learner in MODELS]
-    guesses = [
-        np.stack([model.predict(part) for model in models]) for part in pair.space.batches(rows)
-    ]
-    return np.asarray((np.hstack(guesses) != label_array(rows)).sum(axis=0))
-
-
 def _learned(pair: Pair) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points and labels of the real rows that models learn from, and their classes, sorted."""
     names, counts = np.unique(pair.real.labels, return_counts=True)
@@ -91,13 +54,18 @@ def _learned(pair: Pair) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def ballot(pair: Pair) -> Ballot | None:
-    """``votes_against`` synthetic rows, and out of fold against real ones, for which every model is
-    fitted once more a fold. None where nobody can vote."""
-    against = votes_against(pair)
-    if against is None:
-        return None
+    """Votes against synthetic rows, and out of fold against real ones, for which every model is
+    fitted once more a fold. None without two classes of FEWEST_ROWS real rows each. Nothing is
+    learned of rarer real classes; synthetic rows of a class that is not known are contradicted."""
     points, labels, known = _learned(pair)
+    if len(known) < 2:
+        return None
     claimed = label_array(pair.synthetic_rows)
+    models = [fitted(learner, points, labels, pair.seed) for learner in MODELS]
+    guesses = [
+        np.stack([model.predict(part) for model in models])
+        for part in pair.space.batches(pair.synthetic_rows)
+    ]
     out = np.stack([out_of_fold(learner, points, labels, pair.seed) for learner in MODELS])
     mix = {name: float((claimed == name).sum()) / float((labels == name).sum()) for name in known}
     if not any(mix.values()):
@@ -107,7 +75,7 @@ def ballot(pair: Pair) -> Ballot | None:
         known[(np.searchsorted(known, labels) + step) % len(known)] for step in range(1, len(known))
     ]
     return Ballot(
-        against=against,
+        against=(np.hstack(guesses) != claimed).sum(axis=0),
         on_right=(out != labels).sum(axis=0),
         on_wrong=np.concatenate([(out != other).sum(axis=0) for other in others]),
         right_weights=weights,

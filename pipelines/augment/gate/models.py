@@ -1,16 +1,20 @@
 """The models that checks ask, on the points of a space."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 
 from pipelines.models.base import FOLDS, stratified_folds
 from pipelines.models.baselines.ladder import Logistic, NearestNeighbours
 from pipelines.models.threads import threads_for
 
 TREES = 50
+LEAF_ROWS = 3
 
 # Fits a scikit-learn classifier on points (rows, features) and targets (rows,), with a seed.
 Learner = Callable[[np.ndarray, np.ndarray, int], Any]
@@ -31,6 +35,26 @@ def fitted(learner: Learner, points: np.ndarray, targets: np.ndarray, seed: int)
     """A model that learned from ``points``, shape (rows, features)."""
     with threads_for(points.size):
         return learner(points, targets, seed)
+
+
+def fitted_by_weight(
+    points: np.ndarray, targets: np.ndarray, weights: np.ndarray, seed: int
+) -> list[Any]:
+    """Three models that single wrong labels do not sway (a leaf holds three rows or more, the
+    linear one is drawn to 0) of ``points``, shape (rows, features), with weights (rows,)."""
+    even = "balanced"
+    models = [
+        RandomForestClassifier(
+            TREES, min_samples_leaf=LEAF_ROWS, class_weight=even, n_jobs=1, random_state=seed
+        ),
+        ExtraTreesClassifier(
+            TREES, min_samples_leaf=LEAF_ROWS, class_weight=even, n_jobs=1, random_state=seed
+        ),
+        LogisticRegression(C=0.1, class_weight=even, max_iter=1000),
+    ]
+    with threads_for(points.size), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return [model.fit(points, targets, sample_weight=weights) for model in models]
 
 
 def out_of_fold(learner: Learner, points: np.ndarray, targets: np.ndarray, seed: int) -> np.ndarray:

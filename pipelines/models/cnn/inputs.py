@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.datasets.fields import PROTOCOLS, feature_columns, group_of
 from pipelines.errors import InputError
+from pipelines.features.columns import expression_of
 from pipelines.models.cnn.architecture import Architecture
 from pipelines.models.cnn.cost import InputShape
 from pipelines.represent.features import FeatureEncoder
@@ -43,7 +44,8 @@ class TableInputs(BaseModel):
 class TrafficInputs(BaseModel):
     """Packet tokens (rows, packets, 5) and payload bytes (rows, bytes) of flows or packets.
 
-    Where rows tell what their protocols say, these columns are read as well: ``said``.
+    Where rows tell what their protocols say, or have derived columns, these columns are read as
+    well: ``said``.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,7 +60,7 @@ class TrafficInputs(BaseModel):
         return [self.tokens.transform_packets(rows), self.tokens.transform_payload(rows), *said]
 
     def shape(self) -> InputShape:
-        """How many packets, bytes and columns of protocols each row gives."""
+        """How many packets, bytes and columns each row gives."""
         return InputShape(
             packets=self.tokens.packets,
             payload=self.tokens.payload_packets * self.tokens.payload_bytes,
@@ -104,10 +106,11 @@ def _check_seen(inputs: TrafficInputs, architecture: Architecture) -> None:
 
 
 def _fit_said(rows: pa.Table, masks: Sequence[str]) -> TableInputs | None:
-    """The columns of protocols that the masks leave; None without any."""
+    """The columns of protocols and the derived ones that the masks leave; None without any."""
+    fields = [rows.schema.field(name) for name in feature_columns(rows.schema, masks)]
     seen = [
-        name
-        for name in feature_columns(rows.schema, masks)
-        if group_of(rows.schema.field(name)) in (*PROTOCOLS, "names")
+        field.name
+        for field in fields
+        if group_of(field) in (*PROTOCOLS, "names") or expression_of(field)
     ]
     return TableInputs.fit(rows.select(seen), masks) if seen else None

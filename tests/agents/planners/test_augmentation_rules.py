@@ -236,7 +236,10 @@ def test_a_spec_with_a_slip(part: dict[str, Any], said: str) -> None:
 
 
 def said(found: Evidence, **parts: Any) -> Plan:
-    given = {"judgement": "Because.", "generators": [], "rows_per_real_row": 0, "label_more": []}
+    given = {
+        "judgement": "Because.", "features": [], "generators": [], "rows_per_real_row": 0,
+        "label_more": [],
+    }  # fmt: skip
     answer = AugmentationSaid.model_validate({**given, **parts})
     return checked(by_model.amended(proposed(found), answer, found, Names({"class": ["a", "b"]})))
 
@@ -251,7 +254,12 @@ def test_a_models_generator_is_compared_before_a_row_is_made() -> None:
 def test_a_model_that_repeats_the_default_changes_nothing() -> None:
     found = evidence(USE)
     default = by_model.default(proposed(found), found, Names({}))
-    assert default == {"generators": ["smote"], "rows_per_real_row": 4.0, "label_more": []}
+    assert default == {
+        "features": [],
+        "generators": ["smote"],
+        "rows_per_real_row": 4.0,
+        "label_more": [],
+    }
     assert said(found, **default).steps == proposed(found).steps
 
 

@@ -42,6 +42,7 @@ def test_what_it_says(folder: Path) -> None:
         "rows": 3,
         "rows_by_class": {"a": 1, "b": 2},
         "fields": ["size"],
+        "features": [],
         "files": {"weights": "03ac674216f3e15c761ee1a5e255f067953623c8b388b4459e13f978d7c846f4"},
     }
     assert set(libraries) >= {"numpy", "scikit-learn", "torch"}

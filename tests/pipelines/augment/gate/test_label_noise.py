@@ -3,12 +3,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.augment.gate.chance import share_bar, unseen_share
-from pipelines.augment.gate.label_noise import (
-    Ballot,
-    ballot,
-    label_noise,
-    votes_against,
-)
+from pipelines.augment.gate.label_noise import Ballot, ballot, label_noise
 
 ONE = np.ones(4)
 
@@ -76,12 +71,6 @@ def test_a_missing_label_is_contradicted_too(world, pair_of) -> None:
     made = world(30, 1)
     other = made.set_column(0, made.schema.field("label"), pa.array([None] * 30, pa.string()))
     assert ballot(pair_of(world(90, 0), other)).against.tolist() == [3] * 30
-
-
-def test_votes_alone_are_those_of_the_ballot(world, pair_of) -> None:
-    pair = pair_of(world(90, 0), flipped(world(30, 1), [3, 4]))
-    assert votes_against(pair).tolist() == ballot(pair).against.tolist()
-    assert votes_against(pair_of(world(12, 0), world(30, 1))) is None
 
 
 def test_one_class_or_too_few_rows_of_two_cannot_vote(plain, pair_of, world) -> None:
