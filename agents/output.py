@@ -93,6 +93,11 @@ class ModelOutput(Part):
     draws: dict[str, Any] | None = Field(
         default=None, description="Mean, spread and extremes over draws"
     )
+    absent: dict[str, Any] | None = Field(
+        default=None,
+        description="Accuracy over draws on the test rows of families that no draw holds "
+        "(data.sample.absent): how many rows, mean, spread and extremes",
+    )
 
 
 class PendingOutput(Part):

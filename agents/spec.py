@@ -11,6 +11,7 @@ from pydantic import (
 )
 
 from pipelines.augment.settings import StudySettings, one_of
+from pipelines.datasets.absent import Absent
 from pipelines.datasets.fields import check_masks
 from pipelines.executors import Workers
 from pipelines.features.columns import row_features
@@ -46,6 +47,8 @@ class SampleSpec(SpecPart):
     """Labelled rows drawn of each class; two at least, so that one can check the other."""
     draws: int = Field(default=20, ge=2, le=1000)
     """How many times; the spread over draws is the interval."""
+    absent: Absent = Field(default_factory=dict)
+    """Column -> values: rows of these families are never learned from, and judged all the same."""
 
 
 class DataSpec(SpecPart):

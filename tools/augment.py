@@ -16,7 +16,8 @@ from pipelines.augment.names import ARMS, BATCH, ROUNDS, Votes
 from pipelines.augment.settings import MOST_AMOUNT, REPEATS, StudySettings, one_of
 from pipelines.errors import InputError
 from pipelines.store.files import canonical_json, write_atomic
-from tools.design import TrainParams, device_of
+from tools.absent import LearnParams
+from tools.design import device_of
 from tools.sides import FEATURES, count_on, features_of, sides_to_choose_by, split_sides
 from tools.spec import Estimate, ToolContext, ToolResult, ToolSpec
 
@@ -29,7 +30,7 @@ MOST_JUDGED = 5000
 TOKENS_PER_CALL = 6000
 
 
-class ExploreParams(TrainParams, StudySettings):
+class ExploreParams(LearnParams, StudySettings):
     metric: Literal["macro_f1", "accuracy"] = "macro_f1"
 
     def fits(self) -> int:
@@ -46,7 +47,7 @@ class ExploreParams(TrainParams, StudySettings):
         return REPEATS * FOLDS if self.within else self.draws
 
 
-class AugmentParams(TrainParams):
+class AugmentParams(LearnParams):
     arm: str = Field(description="The generator")
     amount: float = Field(gt=0, le=MOST_AMOUNT, description="Rows to each real one")
     votes: Votes | None = Field(
@@ -70,6 +71,7 @@ def _explore(params: ExploreParams, context: ToolContext) -> ToolResult:
     from pipelines.augment.explore import explore
     from pipelines.augment.screen import trusted
     from pipelines.augment.trial import Study
+    from pipelines.datasets.absent import is_absent
     from pipelines.datasets.splits import draw_rows
 
     started = time.monotonic()
@@ -78,6 +80,8 @@ def _explore(params: ExploreParams, context: ToolContext) -> ToolResult:
         [train] = split_sides(context, "train")
     else:
         train, judges, warnings = sides_to_choose_by(context)
+    # folds need two rows of a class, draws as many as they take
+    train = params.learned(train, 2 if params.within else params.per_class, context)
     plain = [name for name in params.arms if name not in ROUNDS]
     names = params.arms if context.author or not plain else plain
     if left := [name for name in params.arms if name not in names]:
@@ -100,7 +104,8 @@ def _explore(params: ExploreParams, context: ToolContext) -> ToolResult:
     else:
         draws = draw_rows(train, params.per_class, params.draws, seed)
         judges = _some(judges, seed)
-        found = explore(study, train, draws, judges, seed=seed, progress=progress)
+        absent = is_absent(judges, params.absent)
+        found = explore(study, train, draws, judges, seed=seed, progress=progress, absent=absent)
     values = found.model_dump(mode="json")
     digest = context.store.make(
         lambda folder: write_atomic(folder / "exploration.json", canonical_json(values))
@@ -110,6 +115,7 @@ def _explore(params: ExploreParams, context: ToolContext) -> ToolResult:
         "draws": found.draws,
         "rows_per_draw": found.real_rows,
         "validation_rows": 0 if found.within else found.test_rows,
+        "absent_rows": found.absent_rows,
         "models": [_row(name, of_model) for name, of_model in found.models.items()],
         "warnings": warnings,
         "seconds": {"explore_arms": round(time.monotonic() - started, 3)},
@@ -130,7 +136,8 @@ def _some(rows: Any, seed: int) -> Any:
 
 def _row(name: str, found: "ModelFindings") -> dict[str, Any]:
     """A model's verdict, for a planner and a report."""
-    return {"name": name, "alone": found.alone.mean, **found.verdict.model_dump(mode="json")}
+    verdict = found.verdict.model_dump(mode="json")
+    return {"name": name, "alone": found.alone.mean, "on_absent": found.on_absent, **verdict}
 
 
 def _augment(params: AugmentParams, context: ToolContext) -> ToolResult:
@@ -140,10 +147,13 @@ def _augment(params: AugmentParams, context: ToolContext) -> ToolResult:
     from pipelines.augment.arms import arm_of
     from pipelines.augment.gate.gate import judge
     from pipelines.augment.screen import trusted
+    from pipelines.datasets.absent import is_absent
     from pipelines.datasets.keys import text_codes
     from pipelines.store.rows import write_rows
 
     train, unseen, _ = sides_to_choose_by(context)
+    train = params.learned(train, 1, context)
+    unseen = unseen.filter(pa.array(~is_absent(unseen, params.absent)))
     classes, labels = text_codes(train, "label")
     counts = np.bincount(labels, minlength=len(classes))
     wanted = {name: round(params.amount * int(n)) for name, n in zip(classes, counts, strict=True)}

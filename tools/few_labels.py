@@ -8,37 +8,45 @@ from typing import Any
 
 from pydantic import Field
 
+from pipelines.errors import InputError
 from pipelines.models.registry import QUICK
 from pipelines.store.files import canonical_json, write_atomic
-from tools.design import MODEL_PREFIX, TrainParams, device_of, keep_model
+from tools.absent import LearnParams
+from tools.design import MODEL_PREFIX, device_of, keep_model
+from tools.sides import split_sides
 from tools.spec import Estimate, ToolContext, ToolResult, ToolSpec
 
 
-class FewLabelParams(TrainParams):
+class FewLabelParams(LearnParams):
     models: list[str] = Field(default_factory=lambda: list(QUICK), min_length=1)
     per_class: int = Field(default=10, ge=1, description="Labelled rows drawn of each class")
     draws: int = Field(default=20, ge=2, le=1000)
 
 
 def _few_labels(params: FewLabelParams, context: ToolContext) -> ToolResult:
-    from pipelines.datasets.split_manifest import Split
-    from pipelines.datasets.splits import sample_draws
+    from pipelines.datasets.absent import in_words, is_absent
+    from pipelines.datasets.splits import draw_rows
     from pipelines.evaluate.few_labels import study_few_labels
-    from pipelines.store.rows import read_rows
 
-    rows = read_rows(context.artifact("split_rows"))
-    split = Split.load(context.artifact("split"))
-    split.check(rows)
-    draws = sample_draws(rows, split, params.per_class, params.draws, context.seed)
+    train, test = split_sides(context, "train", "test")
+    rows = params.learned(train, params.per_class, context)
+    absent = is_absent(test, params.absent)
+    if params.absent and not absent.any():
+        raise InputError(
+            f"No test row is of {in_words(params.absent)}: nothing says how models do on them.",
+            "Take other values into sample.absent, or split otherwise.",
+        )
+    draws = draw_rows(rows, params.per_class, params.draws, context.seed)
     started = time.monotonic()
     study = study_few_labels(
         params.models,
         rows,
         draws,
-        rows.take(split.rows_on("test")),
+        test,
         masks=params.masks,
         seed=context.seed,
         progress=context.progress,
+        absent=absent,
     )
     values = study.model_dump(mode="json")
     scores = {name: model["out_of_fold_macro_f1"] for name, model in values["models"].items()}
@@ -59,7 +67,12 @@ def _few_labels(params: FewLabelParams, context: ToolContext) -> ToolResult:
         "draws": params.draws,
         "rows_per_draw": values["rows_per_draw"],
         "test_rows": values["test_rows"],
-        "models": [_few_label_row(name, model) for name, model in values["models"].items()],
+        "absent": in_words(params.absent),
+        "absent_rows": study.absent_rows,
+        "models": [
+            _few_label_row(name, model, study.absent_rows)
+            for name, model in values["models"].items()
+        ],
         "seconds": {"few_labels": round(time.monotonic() - started, 3)},
         "device": {"few_labels": device_of(params.models)},
     }
@@ -76,7 +89,7 @@ def _fit_on(
     return keep_model(model, {"validation_macro_f1": scores[name], "curve": []}, context)
 
 
-def _few_label_row(name: str, model: dict[str, Any]) -> dict[str, Any]:
+def _few_label_row(name: str, model: dict[str, Any], absent_rows: int) -> dict[str, Any]:
     return {
         "name": name,
         "macro_f1": model["macro_f1"]["mean"],
@@ -84,6 +97,7 @@ def _few_label_row(name: str, model: dict[str, Any]) -> dict[str, Any]:
         "accuracy": model["accuracy"]["mean"],
         "validation_macro_f1": model["out_of_fold_macro_f1"],
         "draws": {"accuracy": model["accuracy"], "macro_f1": model["macro_f1"]},
+        "absent": {"rows": absent_rows, **model["absent"]} if absent_rows else None,
     }
 
 

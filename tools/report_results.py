@@ -111,6 +111,8 @@ def few_labels(story: Story) -> "data.FewLabelStudy | None":
         per_class=found["per_class"],
         draws=found["draws"],
         metric=metric,
+        absent=found.get("absent", ""),
+        absent_rows=found.get("absent_rows", 0),
         models=[_draws(row, metric) for row in found["models"]],
     )
 
@@ -155,7 +157,12 @@ def features(story: Story) -> "data.FeatureStudy | None":
 def _draws(row: dict[str, Any], metric: str) -> "data.FewLabelDraws":
     from pipelines.report import data
 
-    spread = row["draws"][metric]
+    def draws(spread: dict[str, Any]) -> dict[str, Any]:
+        return {key: spread[key] for key in data.Draws.model_fields}
+
+    absent = row.get("absent")
     return data.FewLabelDraws(
-        model=row["name"], **{key: spread[key] for key in ("mean", "std", "min", "max")}
+        model=row["name"],
+        absent=data.Draws(**draws(absent)) if absent else None,
+        **draws(row["draws"][metric]),
     )

@@ -34,7 +34,10 @@ def _review(bench: Workbench, state: State) -> Review:
         real = "Train, validation and test hold real rows only."
         return Review(passed=True, findings=[*tried, real])
     findings = [*tried]
-    findings += [f"{found['name']}: {found['words']}" for found in explored["models"]]
+    findings += [
+        f"{found['name']}: {found['words']} {found.get('on_absent', '')}".strip()
+        for found in explored["models"]
+    ]
     helps = any(found["kind"] == "use" for found in explored["models"])
     if helps and bench.spec.data.sample is None:
         return Review(passed=True, findings=findings, back_to="augmentation")

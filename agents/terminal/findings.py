@@ -93,6 +93,19 @@ def print_models(models: Sequence[Numbers], best: str | None, console: Console) 
     if any(row["ci"][0] <= 0 and row["ci"][1] >= 1 for row in models):
         say(console, "0 to 1: too few split groups on the test side for an interval.", "yellow")
     _print_captures(ordered, console)
+    _print_absent([row for row in ordered if row.get("absent")], console)
+
+
+def _print_absent(models: Sequence[Numbers], console: Console) -> None:
+    """How each model of a study of few labels does on families that no draw holds."""
+    if not models:
+        return
+    rows: list[list[Cell]] = [
+        [row["name"], *(row["absent"][key] for key in ("mean", "std", "min"))] for row in models
+    ]
+    title(console, f"On {counted(models[0]['absent']['rows'], 'test row')} of absent families")
+    names = ("accuracy", "std", "worst draw")
+    print_table(console, [Column("model"), *(Column(name, number=True) for name in names)], rows)
 
 
 def _print_captures(models: Sequence[Numbers], console: Console) -> None:

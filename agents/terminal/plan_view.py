@@ -68,7 +68,7 @@ def shown(value: Any) -> str:
     """A parameter's value in words: lists with commas, nothing as ``none``, a network in brief."""
     if isinstance(value, dict) and value.keys() == Architecture.model_fields.keys():
         return in_words(Architecture.model_validate(value))
-    if value is None:
+    if value is None or value == {}:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -28,6 +28,8 @@ def render_exploration(found: Exploration, console: Console) -> None:
         print_table(console, _columns(model), _rows(model, short))
         kind = model.verdict.kind
         say(console, model.verdict.words, {"use": "green", "undecided": "yellow"}.get(kind, ""))
+        if model.on_absent:
+            say(console, model.on_absent)
     for name, arm in found.arms.items():
         lost = f" {refusals(arm.refused)}" if arm.refused else ""
         say(console, f"{name.replace('_', ' ')}: {arm.gate}{lost}")
@@ -35,6 +37,7 @@ def render_exploration(found: Exploration, console: Console) -> None:
     drawn, judges = "draws", "validation rows"
     if found.within:
         drawn, judges = "folds", "labelled rows that judged in turn"
+    judges += found.of_absent
     say(
         console,
         f"Points of {what} gained over the real rows alone: the mean of {found.draws} {drawn}, "

@@ -51,7 +51,7 @@ MODELS = """
     target max_false_positive_rate max_latency_ms minutes_left minutes_per_epoch traffic_lm besides
     each_epoch measured epochs epoch loss curve validation_rows validation_macro_f1 best model
     best_baseline ci false_positive_rate recall f1 support fpr_at_recall difference delta right
-    alone arm amount tried level draws_needed screened screened_out
+    alone arm amount tried level draws_needed screened screened_out absent absent_rows
     rows_per_second rows_per_draw draws mean std min max train_rows test_rows falls fall forged
     moved unknown_below try whole steps tokens_per_row train_tokens_per_second
     score_tokens_per_second memory_mb minutes validation_loss best_epoch stopped_early parameters

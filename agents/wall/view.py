@@ -27,7 +27,7 @@ from tools.registry import TOOLS, find_tool
 # Of a spec and of a step's parameters, whose keys are fields of our own models.
 ASKED: dict[str, Reading | None] = {
     **dict.fromkeys(("goal", "attachments", "source", "columns", "executor"), None),
-    **dict.fromkeys(("accept_shortcuts", "data.test"), None),
+    **dict.fromkeys(("accept_shortcuts", "data.test", "absent"), None),
     **dict.fromkeys(("benign", "classes"), "class"),
     "label": "label",
     **dict.fromkeys(("features", "expressions"), "feature"),

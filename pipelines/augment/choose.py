@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 from scipy.stats import t as student
 
-from pipelines.augment.explore import arms_of, outcomes_of
+from pipelines.augment.explore import arms_of, as_table, outcomes_of
 from pipelines.augment.findings import Exploration, ModelFindings
 from pipelines.augment.settings import REPEATS
-from pipelines.augment.trial import ALONE, Made, Scores, Study, made_rows, scores_of, training_rows
+from pipelines.augment.trial import Made, Scores, Study, made_rows, scores_of, training_rows
 from pipelines.augment.verdict import Outcome, Verdict, points, use
 from pipelines.evaluate.few_labels import spread
 from pipelines.evaluate.intervals import LEVEL
@@ -68,11 +68,8 @@ def tried(study: Study, rows: pa.Table, *, seed: int, progress: Progress) -> Tri
 
 def findings_of(model: str, trials: Trials) -> ModelFindings:
     """What all arms do for one model, and which is worth trying."""
-    scores = [one.models[model] for one in trials.scores]
-    treatments = [treatment for treatment in scores[0] if treatment != ALONE]
+    treatments, table, alone = as_table([one.models[model] for one in trials.scores])
     added = {one: float(np.mean([s.added[one] for s in trials.scores])) for one in treatments}
-    table = np.array([[one[treatment] for treatment in treatments] for one in scores])
-    alone = np.array([one[ALONE] for one in scores])
     gains = table - alone[:, None]
     mean, reach = gains.mean(axis=0), corrected_reach(gains, trials.folds)
     outcomes = outcomes_of(treatments, table, added, (mean, mean - reach, mean + reach), {})

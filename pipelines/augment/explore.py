@@ -27,7 +27,7 @@ from pipelines.augment.trial import (
     scores_of,
     training_rows,
 )
-from pipelines.augment.verdict import WORTH, Outcome, verdict_of
+from pipelines.augment.verdict import WORTH, Gain, Outcome, verdict_of
 from pipelines.errors import InputError
 from pipelines.evaluate.few_labels import spread
 from pipelines.progress import Progress
@@ -41,18 +41,20 @@ def explore(
     *,
     seed: int,
     progress: Progress,
+    absent: np.ndarray | None = None,
 ) -> Exploration:
     """Make rows from each draw (row numbers of ``rows``) and test every model with them.
 
     Rows outside a draw play those that could be labelled still. Draw ``i`` has the seed
-    ``seed + i`` for everything. Raises InputError for too few draws, and what arms and models
-    refuse.
+    ``seed + i`` for everything. ``absent``: which test rows are of families that ``rows`` lack,
+    shape (test_rows,). Raises InputError for too few draws, and what arms and models refuse.
     """
     if len(draws) < FEWEST_DRAWS:
         raise InputError(
             f"{len(draws)} draws decide nothing: luck alone makes as much of a difference.",
             f"Take {FEWEST_DRAWS} or more.",
         )
+    unseen = np.zeros(test_rows.num_rows, dtype=bool) if absent is None else absent
     scores, made = [], []
     for number, draw in enumerate(draws):
         real = rows.take(pa.array(draw))
@@ -60,7 +62,7 @@ def explore(
         made.append(made_rows(study, real, seed + number))
         treated = training_rows(study, real, made[-1], rest, seed + number)
         told = partial(progress, "draws", number, len(draws), "draws")
-        scores.append(scores_of(study, treated, test_rows, seed + number, told))
+        scores.append(scores_of(study, treated, test_rows, seed + number, told, unseen))
     progress("draws", len(draws), len(draws), "draws")
     drawn = rows.take(pa.array(np.unique(np.concatenate(draws))))
     added = {one: float(np.mean([s.added[one] for s in scores])) for one in scores[0].added}
@@ -69,9 +71,15 @@ def explore(
         draws=len(draws),
         real_rows=len(draws[0]),
         test_rows=test_rows.num_rows,
-        arms=arms_of(study, made, drawn, rows, test_rows, seed),
+        absent_rows=int(unseen.sum()),
+        # rows of other families are unlike a draw whether it is shown or not
+        arms=arms_of(study, made, drawn, rows, test_rows.filter(pa.array(~unseen)), seed),
         models={
-            name: _findings([s.models[name] for s in scores], added, len(draws[0]), seed)
+            name: _with_absent(
+                _findings([s.models[name] for s in scores], added, len(draws[0]), seed),
+                [s.absent[name] for s in scores],
+                seed,
+            )
             for name in study.models
         },
     )
@@ -108,9 +116,7 @@ def _findings(
     real_rows: int,
     seed: int,
 ) -> ModelFindings:
-    treatments = [treatment for treatment in scores[0] if treatment != ALONE]
-    table = np.array([[one[treatment] for treatment in treatments] for one in scores])
-    alone = np.array([one[ALONE] for one in scores])
+    treatments, table, alone = as_table(scores)
     gains = table - alone[:, None]
     found = paired_differences(gains, seed)
     rates = _rates(treatments, table, alone, added, real_rows, seed)
@@ -123,6 +129,43 @@ def _findings(
         needed=draws_needed(gains[:, made], found.times, WORTH),
     )
     return ModelFindings(alone=spread(alone.tolist()), outcomes=outcomes, verdict=verdict)
+
+
+def as_table(
+    scores: Sequence[Mapping[Treatment, float]],
+) -> tuple[list[Treatment], np.ndarray, np.ndarray]:
+    """The treatments that add rows, their scores of shape (draws, treatments), and those of the
+    real rows alone of shape (draws,)."""
+    treatments = [treatment for treatment in scores[0] if treatment != ALONE]
+    table = np.array([[one[treatment] for treatment in treatments] for one in scores])
+    return treatments, table, np.array([one[ALONE] for one in scores])
+
+
+def _with_absent(
+    found: ModelFindings, scores: Sequence[Mapping[Treatment, float]], seed: int
+) -> ModelFindings:
+    """The findings and what each treatment does on absent families; the verdict stays.
+
+    The outcomes are in the order of the treatments.
+    """
+    if not scores[0]:
+        return found
+    _, table, alone = as_table(scores)
+    gains = paired_differences(table - alone[:, None], seed)
+    outcomes = [
+        outcome.model_copy(
+            update={
+                "absent": Gain(
+                    score=spread(table[:, place].tolist()),
+                    gain=float(gains.mean[place]),
+                    ci=(float(gains.low[place]), float(gains.high[place])),
+                )
+            }
+        )
+        for place, outcome in enumerate(found.outcomes)
+    ]
+    update = {"absent": spread(alone.tolist()), "outcomes": outcomes}
+    return found.model_copy(update=update)
 
 
 def outcomes_of(

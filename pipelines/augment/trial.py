@@ -81,10 +81,14 @@ class Study:
 
 @dataclass(frozen=True)
 class Scores:
-    """Of one draw: rows added by each treatment, and each model's score under it."""
+    """Of one draw: rows added by each treatment, and each model's score under it.
+
+    ``absent``: each model's accuracy on judged rows of absent families; empty where there are none.
+    """
 
     added: dict[Treatment, int]
     models: dict[str, dict[Treatment, float]]
+    absent: dict[str, dict[Treatment, float]] = field(default_factory=dict)
 
 
 def made_rows(study: Study, real: pa.Table, seed: int) -> dict[str, Made]:
@@ -144,19 +148,26 @@ def scores_of(
     test_rows: pa.Table,
     seed: int,
     told: Callable[[], None],
+    absent: np.ndarray | None = None,
 ) -> Scores:
-    """The score of every model under every treatment; ``told`` hears of each fit."""
+    """The score of every model under every treatment; ``told`` hears of each fit.
+
+    ``absent``: which test rows are of families that no training row is of, shape (test_rows,).
+    """
     truth = labels_of(test_rows)
     models: dict[str, dict[Treatment, float]] = {name: {} for name in study.models}
+    on_absent: dict[str, dict[Treatment, float]] = {name: {} for name in study.models}
     for name, scores in models.items():
         for treatment, rows in treated.items():
             told()
             model = fit_rows(name, rows, study.masks, seed, features=study.features)
             guesses = predict(model, test_rows)
+            right = np.array(truth, object) == guesses
             scores[treatment] = (
-                macro_f1(truth, guesses)
-                if study.metric == "macro_f1"
-                else float(np.mean(np.array(truth, object) == guesses))
+                macro_f1(truth, guesses) if study.metric == "macro_f1" else float(right.mean())
             )
+            if absent is not None and absent.any():
+                on_absent[name][treatment] = float(right[absent].mean())
     real = treated[ALONE].num_rows
-    return Scores({treatment: rows.num_rows - real for treatment, rows in treated.items()}, models)
+    added = {treatment: rows.num_rows - real for treatment, rows in treated.items()}
+    return Scores(added, models, on_absent)

@@ -14,30 +14,37 @@ from pipelines.evaluate.intervals import Interval
 WORTH = 0.01
 
 
-class Outcome(BaseModel):
-    """One amount of one arm. ``gain`` is over the real rows alone; its interval holds together with
-    those of all other outcomes of the model. ``rows`` is the mean of what was added, ``rate`` what
-    a row of the arm is worth over all its amounts; None where nobody can tell."""
+class Gain(BaseModel):
+    """What was added brings. ``gain`` is over the real rows alone; its interval holds together with
+    those of all other outcomes of the model."""
 
-    arm: str
-    amount: float
-    screened: bool
-    rows: float
     score: Spread
     gain: float
     ci: Interval
-    rate: Rate | None
-
-    @property
-    def name(self) -> str:
-        """The arm as a person reads it."""
-        return f"{self.arm.replace('_', ' ')}{', screened' if self.screened else ''}"
 
     @property
     def gained(self) -> str:
         """The gain and its interval, in points."""
         low, high = (100 * end for end in self.ci)
         return f"{100 * self.gain:+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
+class Outcome(Gain):
+    """One amount of one arm. ``rows`` is the mean of what was added, ``rate`` what a row of the arm
+    is worth over all its amounts; None where nobody can tell. ``absent``: what it brings on judged
+    rows of absent families, in accuracy."""
+
+    arm: str
+    amount: float
+    screened: bool
+    rows: float
+    rate: Rate | None
+    absent: Gain | None = None
+
+    @property
+    def name(self) -> str:
+        """The arm as a person reads it."""
+        return f"{self.arm.replace('_', ' ')}{', screened' if self.screened else ''}"
 
     @property
     def worth(self) -> str:
@@ -115,7 +122,7 @@ def _instead(real: Sequence[Outcome]) -> str:
     return f" Labelling {least.rows:.0f} more rows would bring {points(least)}; {which}."
 
 
-def points(outcome: Outcome) -> str:
+def points(outcome: Gain) -> str:
     """A gain and its interval, in points of a hundred."""
     low, high = (100 * end for end in outcome.ci)
     return f"{100 * outcome.gain:+.1f} points [{low:+.1f}, {high:+.1f}]"

@@ -93,20 +93,12 @@ def _order(
     return shuffled(len(drawn.names), seed), drawn.members, test, []
 
 
-def sample_draws(
-    rows: pa.Table, split: Split, per_class: int, draws: int, seed: int = 0
-) -> list[Codes]:
-    """Draw small training sets for a study of few labels.
-
-    Returns ``draws`` arrays of row positions, each with ``per_class`` different train rows of
-    every class that train holds, ascending. Raises InputError if a class has fewer rows.
-    """
-    train = split.rows_on("train")
-    return [train[draw] for draw in draw_rows(rows.take(train), per_class, draws, seed)]
-
-
 def draw_rows(rows: pa.Table, per_class: int, draws: int, seed: int = 0) -> list[Codes]:
-    """As ``sample_draws``, from all rows."""
+    """Draw small training sets from the train rows, for a study of few labels.
+
+    Returns ``draws`` arrays of row positions, each with ``per_class`` different rows of every
+    class, ascending. Raises InputError if a class has fewer rows.
+    """
     classes, labels = text_codes(rows, "label")
     pools = [np.flatnonzero(labels == number) for number in range(len(classes))]
     pools = [pool for pool in pools if len(pool)]

@@ -48,14 +48,20 @@ class FewLabelScore(BaseModel):
     accuracy: Spread
     macro_f1: Spread
     out_of_fold_macro_f1: float
+    absent: Spread | None = None
+    """The accuracy on test rows of absent families alone, where there are any."""
 
 
 class FewLabelStudy(BaseModel):
-    """All models over the same draws. ``best`` was chosen by the out-of-fold score."""
+    """All models over the same draws. ``best`` was chosen by the out-of-fold score.
+
+    ``absent_rows``: how many of the ``test_rows`` are of families that no draw holds.
+    """
 
     draws: int
     rows_per_draw: int
     test_rows: int
+    absent_rows: int = 0
     models: dict[str, FewLabelScore]
     best: str
 
@@ -70,10 +76,12 @@ def study_few_labels(
     seed: int,
     progress: Progress,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
+    absent: np.ndarray | None = None,
 ) -> FewLabelStudy:
     """Fit every model on every draw (row numbers of ``rows``) and test it on ``test_rows``.
 
     ``settings`` maps a model's name to its settings. Draw ``i`` is fitted with seed ``seed + i``.
+    ``absent``: which test rows are of families that ``rows`` lack, shape (test_rows,).
 
     Raises InputError without draws or models, for a draw with fewer than two rows of a class, and
     for whatever ``new_model`` and ``fit`` refuse.
@@ -81,19 +89,21 @@ def study_few_labels(
     if not names or not draws or test_rows.num_rows == 0:
         raise InputError("A few-label study needs models, draws and test rows.")
     configured = settings or {}
+    unseen = np.zeros(test_rows.num_rows, dtype=bool) if absent is None else absent
     results: dict[str, list[_Result]] = {name: [] for name in names}
     for number, draw in enumerate(draws):
         drawn = rows.take(pa.array(draw))
         for name in names:
             progress("few-label draws", number, len(draws), "draws")
             trial = _Trial(name, configured.get(name), masks, seed + number)
-            results[name].append(trial.run(drawn, test_rows))
+            results[name].append(trial.run(drawn, test_rows, unseen))
     progress("few-label draws", len(draws), len(draws), "draws")
     models = {name: _summary(found) for name, found in results.items()}
     return FewLabelStudy(
         draws=len(draws),
         rows_per_draw=len(draws[0]),
         test_rows=test_rows.num_rows,
+        absent_rows=int(unseen.sum()),
         models=models,
         best=max(names, key=lambda name: models[name].out_of_fold_macro_f1),
     )
@@ -121,6 +131,7 @@ class _Result:
     accuracy: float
     macro_f1: float
     out_of_fold_macro_f1: float
+    absent: float | None
 
 
 @dataclass(frozen=True)
@@ -132,12 +143,14 @@ class _Trial:
     masks: Sequence[str]
     seed: int
 
-    def run(self, drawn: pa.Table, test_rows: pa.Table) -> _Result:
+    def run(self, drawn: pa.Table, test_rows: pa.Table, absent: np.ndarray) -> _Result:
         labels, guesses = labels_of(test_rows), self._guesses(drawn, test_rows)
+        right = np.array(labels, object) == guesses
         return _Result(
-            accuracy=float(np.mean(np.array(labels, object) == guesses)),
+            accuracy=float(right.mean()),
             macro_f1=macro_f1(labels, guesses),
             out_of_fold_macro_f1=self._out_of_fold(drawn),
+            absent=float(right[absent].mean()) if absent.any() else None,
         )
 
     def _guesses(self, rows: pa.Table, unseen: pa.Table) -> np.ndarray:
@@ -155,8 +168,10 @@ class _Trial:
 
 
 def _summary(results: Sequence[_Result]) -> FewLabelScore:
+    absent = [result.absent for result in results if result.absent is not None]
     return FewLabelScore(
         accuracy=spread([result.accuracy for result in results]),
         macro_f1=spread([result.macro_f1 for result in results]),
         out_of_fold_macro_f1=float(np.mean([r.out_of_fold_macro_f1 for r in results])),
+        absent=spread(absent) if absent else None,
     )

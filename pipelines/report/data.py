@@ -223,14 +223,20 @@ class LearningCurves(Part):
     best_epoch: int | None = Field(None, description="From 1: the epoch whose weights were kept")
 
 
-class FewLabelDraws(Part):
-    """The scores of one model over repeated draws of a few labelled rows."""
+class Draws(Part):
+    """A score over repeated draws of a few labelled rows."""
 
-    model: str
     mean: Score
     std: Score
     min: Score
     max: Score
+
+
+class FewLabelDraws(Draws):
+    """The scores of one model over all draws. ``absent``: its accuracy on absent families."""
+
+    model: str
+    absent: Draws | None = None
     scores: list[Score] = Field(
         default_factory=list, description="One a draw, where they were kept"
     )
@@ -242,6 +248,8 @@ class FewLabelStudy(Part):
     per_class: int
     draws: int
     metric: str = "accuracy"
+    absent: str = Field("", description="Families that no draw holds, in words")
+    absent_rows: int = Field(0, description="Test rows of them")
     models: list[FewLabelDraws] = Field(min_length=1)
 
 

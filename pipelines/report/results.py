@@ -5,6 +5,7 @@ from pipelines.report import pictures
 from pipelines.report.data import (
     ClassScore,
     Confusion,
+    FewLabelStudy,
     ModelScore,
     ReportData,
 )
@@ -186,6 +187,27 @@ def few_labels(report: ReportData) -> Markup:
                 "Upright: the mean. Thick: one standard deviation. Thin: lowest to highest draw.",
             ),
             table(["model", f"mean {study.metric}", "std", "min", "max"], rows),
+            _absent(study),
+        ]
+    )
+
+
+def _absent(study: FewLabelStudy) -> Markup:
+    """How models do on families that no draw holds, the best first."""
+    known = [(m.model, m.absent) for m in study.models if m.absent]
+    if not known:
+        return Markup()
+    known.sort(key=lambda found: -found[1].mean)
+    rows: list[list[Cell]] = [[name, s.mean, s.std, s.min, s.max] for name, s in known]
+    return join(
+        [
+            element("h3", "Families that no draw holds"),
+            element(
+                "p",
+                f"No labelled row is of {study.absent}; {study.absent_rows:,} of the test rows "
+                "are. The accuracy on these alone:",
+            ),
+            table(["model", "mean accuracy", "std", "min", "max"], rows),
         ]
     )
 

@@ -56,6 +56,7 @@ def _model(name: str, model: ModelFindings, found: Exploration) -> Markup:
             element("h3", name.replace("_", " ")),
             box,
             element("p", spread),
+            element("p", model.on_absent) if model.on_absent else Markup(),
             picture(drawn, f"{caption}. {verdict.words}", caption),
             _gains(model),
         ]
@@ -72,11 +73,13 @@ def _gains(model: ModelFindings) -> Markup:
         last = gains[-1]
         worth = [Figure(last.worth)] if rated else []
         cells = [Figure(gain.gained) for gain in gains]
-        lines.append([name, *cells, last.score.mean, last.score.min, *worth])
-    heads = [f"{amount:g}:1" for amount in amounts]
+        absent = [Figure(last.absent.gained)] if last.absent else []
+        lines.append([name, *cells, last.score.mean, last.score.min, *absent, *worth])
     most = f"at {amounts[-1]:g}:1"
-    last_head = ["a row is worth"] if rated else []
-    return table(["rows from", *heads, f"score {most}", "worst draw", *last_head], lines)
+    heads = [*(f"{amount:g}:1" for amount in amounts), f"score {most}", "worst draw"]
+    heads += [f"absent families {most}"] if model.absent else []
+    heads += ["a row is worth"] if rated else []
+    return table(["rows from", *heads], lines)
 
 
 def _made(made: MadeRows) -> Markup:

@@ -239,3 +239,28 @@ def test_a_wrong_key_in_the_second(tmp_path: Path) -> None:
     path.write_text(TWO + "gaol: x\n")
     with pytest.raises(InputError, match="gaol"):
         load_specs(path)
+
+
+def test_absent_families_are_columns_and_values(path: Path) -> None:
+    sample = "sample: {per_class: 10, absent: {category: [r2l, u2r]}}"
+    path.write_text(f"goal: find scans\ndata: {{source: x, {sample}}}\n")
+    found = load_spec(path).data.sample
+    assert found is not None and found.absent == {"category": ["r2l", "u2r"]}
+    changed = load_spec(path, ["data.sample.absent.attack=[spy]"]).data.sample
+    assert changed is not None
+    assert changed.absent == {"category": ["r2l", "u2r"], "attack": ["spy"]}
+
+
+@pytest.mark.parametrize(
+    ("absent", "said"),
+    [
+        ("{category: []}", "at least 1 item"),
+        ("{category: r2l}", "valid list"),
+        ("[r2l]", "valid dictionary"),
+        ("{category: [1]}", "valid string"),
+    ],
+)
+def test_absent_families_that_cannot_be(path: Path, absent: str, said: str) -> None:
+    text = f"goal: find scans\ndata: {{source: x, sample: {{per_class: 9, absent: {absent}}}}}\n"
+    assert said in refused(path, text)
+    assert "data.sample.absent" in refused(path, text)

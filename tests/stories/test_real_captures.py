@@ -158,6 +158,19 @@ def test_within_twenty_labels_the_majority_is_never_best(twenty_rows: dict[str, 
     assert Path(twenty_rows["detector"]).is_dir()
 
 
+@pytest.mark.slow
+def test_twenty_labels_miss_half_of_the_families_that_no_label_is_of(run: Run) -> None:
+    """And the score on all rows hides it: nine of ten test rows are of families that are known."""
+    changes = ("augmentation=null", "design.candidates=[majority,knn]", "data.sample.draws=4")
+    code, found = run("nsl_kdd_absent.yaml", *changes)
+    assert (code, found["split"]["groups_on_two_sides"]) == (0, 0)
+    knn, majority = score(found, "knn"), score(found, "majority")
+    assert knn["absent"]["rows"] == majority["absent"]["rows"] == 1248
+    assert 0.3 < knn["absent"]["mean"] < 0.6
+    assert knn["draws"]["accuracy"]["mean"] > 0.87
+    assert majority["absent"]["mean"] in (0, 1), "a constant answer"
+
+
 def test_packets_are_rows_too(run: Run) -> None:
     """A packet's group is its flow: no flow has packets on two sides."""
     code, found = run(

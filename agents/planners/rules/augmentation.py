@@ -8,7 +8,7 @@ from typing import Any
 from agents.checkpoints import Plan
 from agents.planners.base import Evidence
 from agents.planners.rules import features
-from agents.planners.rules.plans import RULES, step, summarised
+from agents.planners.rules.plans import RULES, absent_of, step, summarised
 from agents.spec import AugmentationSpec
 from agents.state import Feedback
 from pipelines.augment.names import ARMS, DOUBTS
@@ -82,6 +82,7 @@ def study(evidence: Evidence, settings: AugmentationSpec, why: str) -> Plan:
     if rarest < (FEWEST_WITHIN if within else FEWEST):
         words = f"None. {name} has {counted(rarest, 'row')} to learn from: too few to study."
         return Plan(stage="augmentation", planner=RULES, summary=f"{words} Label more of it.")
+    absent, families = absent_of(evidence)
     per_class = max(2, min(settings.per_class, rarest // 2))
     explored = step(
         "explore_arms",
@@ -94,17 +95,18 @@ def study(evidence: Evidence, settings: AugmentationSpec, why: str) -> Plan:
         screened=(settings.screened, "whether rows are also left out whose label is doubted"),
         within=(within, f"{name} has {counted(rarest, 'row')}" if few else why),
         masks=(evidence.numbers["audit_shortcuts"]["masks"], "as the audit decided"),
+        **absent,
     )
     generators = counted(len(settings.arms), "generator")
     summary = (
         f"Find out first: {generators} and more real rows, over {settings.draws} draws of "
-        f"{per_class} rows a class, judged on validation rows."
+        f"{per_class} rows a class, judged on validation rows.{families}"
     )
     if within:
         too_few = f": {name} has {counted(rarest, 'row')}, too few for draws" if few else ""
         summary = (
             f"Find out first: {generators}, by cross-validation within the {labelled:,} labelled "
-            f"rows of the train side{too_few}."
+            f"rows of the train side{too_few}.{families}"
         )
     return Plan(stage="augmentation", planner=RULES, summary=summary, steps=[explored])
 
@@ -126,6 +128,7 @@ def make(evidence: Evidence, arm: str, why: str, amount: float | None = None) ->
         amount=(times, "the surest amount of the study" if known and not amount else why),
         votes=(look["votes"], look["words"]) if look else (votes, "as it was compared"),
         masks=(evidence.numbers["audit_shortcuts"]["masks"], "as the audit decided"),
+        **absent_of(evidence)[0],
     )
     rows = round(times * sum(evidence.facts["train"].values()))
     summary = f"Make {rows:,} rows by {arm}, for training only. {_verdicts(explored)}"

@@ -5,7 +5,15 @@ from typing import Any
 from agents.checkpoints import Plan, Step
 from agents.planners.base import Evidence
 from agents.planners.rules.notes import Wishes, read_note
-from agents.planners.rules.plans import RULES, param, step, summarised, with_params, without_tool
+from agents.planners.rules.plans import (
+    RULES,
+    absent_of,
+    param,
+    step,
+    summarised,
+    with_params,
+    without_tool,
+)
 from agents.planners.rules.traffic_lm import (
     CONTROLS,
     TRAIN,
@@ -89,6 +97,7 @@ def _steps(evidence: Evidence, models: list[str], masks: list[str]) -> list[Step
 def _few_labels(evidence: Evidence, models: list[str], masks: list[str]) -> Plan:
     sample = evidence.spec.data.sample
     assert sample is not None
+    absent, families = absent_of(evidence)
     quick = [name for name in models if not name.startswith("traffic_lm")]
     study = step(
         "study_few_labels",
@@ -96,11 +105,12 @@ def _few_labels(evidence: Evidence, models: list[str], masks: list[str]) -> Plan
         per_class=(sample.per_class, "set in the spec"),
         draws=(sample.draws, "set in the spec: the spread over draws is the interval"),
         masks=(masks, "as audited"),
+        **absent,
     )
     slow = "" if quick == models else " Without traffic_lm: so many fits of it would take hours."
     summary = (
         f"Draw {sample.per_class} rows of each class {sample.draws} times, "
-        f"fit {len(quick)} models on each draw.{slow}"
+        f"fit {len(quick)} models on each draw.{families}{slow}"
     )
     return Plan(stage="design", planner=RULES, summary=summary, steps=[study])
 

@@ -3,6 +3,8 @@
 from typing import Any
 
 from agents.checkpoints import Plan, Step
+from agents.planners.base import Evidence
+from pipelines.datasets.absent import in_words
 
 RULES = "rules"
 
@@ -37,6 +39,16 @@ def without_tool(plan: Plan, tool: str) -> Plan:
 def param(plan: Plan, tool: str, name: str) -> Any:
     """A parameter of the first call of ``tool``; None if there is no such call."""
     return next((s.params.get(name) for s in plan.steps if s.tool == tool), None)
+
+
+def absent_of(evidence: Evidence) -> tuple[dict[str, tuple[Any, str]], str]:
+    """The parameter of a step that learns without the families that the spec names, and a sentence
+    for the plan's summary; nothing of both if it names none."""
+    sample = evidence.spec.data.sample
+    if sample is None or not sample.absent:
+        return {}, ""
+    words = f" Never learned from: {in_words(sample.absent)}."
+    return {"absent": (sample.absent, "set in the spec: never learned from")}, words
 
 
 def summarised(plan: Plan, summary: str) -> Plan:

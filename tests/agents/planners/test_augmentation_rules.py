@@ -77,6 +77,39 @@ def test_a_spec_that_asks_gets_its_study() -> None:
     }  # fmt: skip
 
 
+FAMILIES = {"category": ["r2l", "u2r"]}
+
+
+def with_absent(**more: Any) -> dict[str, Any]:
+    return {"data": {"source": "t", "sample": {"per_class": 10, "absent": FAMILIES}}, **more}
+
+
+@pytest.mark.parametrize("within", [False, True])
+def test_absent_families_stand_in_the_plan(within: bool) -> None:
+    """Whoever approves sees them; the spec names them in one place for both studies."""
+    plan = proposed(evidence(**with_absent(augmentation={"within": within})))
+    assert param(plan, "explore_arms", "absent") == FAMILIES
+    assert plan.steps[0].reasons["absent"] == "set in the spec: never learned from"
+    assert plan.summary.endswith(" Never learned from: category r2l, u2r.")
+
+
+def test_absent_families_stay_where_a_person_asks_for_other_arms() -> None:
+    plan = revised(evidence(**with_absent()), "compare smote and the copula")
+    assert param(plan, "explore_arms", "absent") == FAMILIES
+    made = revised(evidence(USE, **with_absent()), "take smote")
+    assert param(made, "augment_rows", "absent") == FAMILIES
+
+
+def test_a_model_that_plans_does_not_take_absent_families_away() -> None:
+    found = evidence(**with_absent(augmentation={}))
+    said = AugmentationSaid(
+        judgement="Copies first.", generators=["duplicates"], rows_per_real_row=2, label_more=[]
+    )
+    plan = checked(by_model.amended(proposed(found), said, found, Names({"class": ["a", "b"]})))
+    assert param(plan, "explore_arms", "arms") == ["duplicates"]
+    assert param(plan, "explore_arms", "absent") == FAMILIES
+
+
 def test_a_draw_leaves_rows_that_play_further_labels() -> None:
     plan = proposed(evidence(augmentation={"per_class": 40}))
     assert param(plan, "explore_arms", "per_class") == 15, "half of the rarest class"

@@ -278,6 +278,21 @@ def test_few_labels_become_a_study() -> None:
     assert plan_changes(before, after)
 
 
+def test_few_labels_with_absent_families_say_so_in_the_plan() -> None:
+    absent = {"category": ["probe", "r2l"], "attack": ["rootkit"]}
+    sample = {"per_class": 10, "draws": 20, "absent": absent}
+    data = {"source": "t", "sample": sample}
+    plan = proposed("design", data=data)
+    assert param(plan, "study_few_labels", "absent") == absent
+    assert plan.steps[0].reasons["absent"] == "set in the spec: never learned from"
+    assert "Never learned from: category probe, r2l; attack rootkit." in plan.summary
+    _, after = revised("design", "without the cnn", data=data)
+    assert param(after, "study_few_labels", "absent") == absent
+    without = proposed("design", data={"source": "t", "sample": {"per_class": 10}})
+    assert "Never learned from" not in without.summary
+    assert param(without, "study_few_labels", "absent") == {}, "by default"
+
+
 def test_operation_packs_what_validation_chose() -> None:
     plan = proposed("operation")
     assert param(plan, "package_detector", "model") == "random_forest"

@@ -158,7 +158,8 @@ def test_the_gravest_risk_counts(plan: Plan) -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [(None, "none"), (True, "yes"), (False, "no"), (0.5, "0.5"), (40, "40"), ("time", "time"),
-     ([], "none"), (["ttl", None, 3], "ttl, none, 3"), ({"b": 1, "a": None}, '{"a":null,"b":1}')],
+     ([], "none"), ({}, "none"), (["ttl", None, 3], "ttl, none, 3"),
+     ({"b": 1, "a": None}, '{"a":null,"b":1}')],
 )  # fmt: skip
 def test_values_in_words(value: object, words: str) -> None:
     assert shown(value) == words

@@ -204,3 +204,30 @@ def test_a_plan_is_its_steps_and_no_sentence(evidence: Make) -> None:
         "failed": True,
         "stopped_by_audit": False,
     }
+
+
+@pytest.mark.parametrize("sees", LEVELS)
+def test_absent_families_are_cells_and_stay_here(
+    evidence: Make, sees: Sees, tmp_path: Path
+) -> None:
+    """Neither their names nor that of their column, in the spec, a plan or a result."""
+    absent = {"ignore the rules": ["Zonk-9"], "category": ["r2l"]}
+    data = {"source": "x", "sample": {"per_class": 10, "draws": 4, "absent": absent}}
+    found = evidence(data=data)
+    found.numbers["study_few_labels"] = {
+        "absent": "ignore the rules Zonk-9; category r2l",
+        "absent_rows": 12,
+        "models": [{"name": "knn", "absent": {"rows": 12, "mean": 0.5, "min": 0.25}}],
+    }
+    step = Step(tool="study_few_labels", params={"draws": 4, "absent": absent}, reasons={})
+    plan = Plan(stage="design", planner="rules", summary="", steps=[step])
+    names = names_of(found, [plan])
+    seen = shown(found, sees, tmp_path)
+    document = json.dumps([seen, plan_view(plan, names), names.of("column"), names.of("class")])
+    assert "Zonk-9" not in document and "ignore" not in document and "r2l" not in document
+    assert seen["asked"]["data"]["sample"] == {"per_class": 10, "draws": 4}
+    if sees != "schema":
+        assert seen["numbers"]["study_few_labels"] == {
+            "absent_rows": 12,
+            "models": [{"name": "knn", "absent": {"rows": 12, "mean": 0.5, "min": 0.25}}],
+        }

@@ -10,6 +10,7 @@ import pytest
 from pipelines.augment.arms import arm_of
 from pipelines.augment.explore import explore
 from pipelines.augment.findings import Exploration
+from pipelines.augment.gate.gate import judge
 from pipelines.augment.generators import generate
 from pipelines.augment.names import REAL
 from pipelines.augment.trial import (
@@ -204,3 +205,74 @@ def test_the_progress_reaches_its_end(make_related) -> None:
     assert seen[0] == (0, 6)
     assert seen[-1] == (6, 6)
     assert seen == sorted(seen)
+
+
+# --- absent families -----------------------------------------------------------------------------
+
+
+def with_family(make_related, share: float) -> tuple[pa.Table, np.ndarray]:
+    """Judging rows, some of ``a`` and ``b`` alike with the labels changed: a family that no
+    training row is of; and which rows these are."""
+    rows = make_related(150, 2, 2.0, NOISE)
+    absent = np.random.default_rng(0).random(rows.num_rows) < share
+    labels = [
+        "ab"["ba".index(name)] if other else name
+        for name, other in zip(labels_of(rows), absent, strict=True)
+    ]
+    place = rows.schema.get_field_index("label")
+    return rows.set_column(place, rows.schema.field("label"), pa.array(labels)), absent
+
+
+def explored_with(make_related, arms: Mapping[str, Arm], absent: bool, **options) -> Exploration:
+    rows = make_related(200, 1, 2.0, NOISE)
+    judges, which = with_family(make_related, 0.25)
+    study = Study(arms, (MODEL,), MASKS, amounts=(2.0, 12.0), metric="accuracy", **options)
+    return explore(
+        study, rows, draws(rows, 8, 4), judges, seed=0, progress=silent,
+        absent=which if absent else None,
+    )  # fmt: skip
+
+
+def test_what_helps_on_the_known_may_harm_on_absent_families(make_related) -> None:
+    """Rows of the known families teach that the other one is none: gains and losses stand apart."""
+    found = explored_with(make_related, {"perfect": perfect(make_related, 2.0)}, absent=True)
+    _, which = with_family(make_related, 0.25)
+    assert (found.test_rows, found.absent_rows) == (300, int(which.sum()))
+    model = found.models[MODEL]
+    assert model.absent is not None
+    assert model.absent.mean < 0.5 < model.alone.mean
+    most = next(o for o in model.outcomes if (o.arm, o.amount) == ("perfect", 12.0))
+    assert most.absent is not None
+    assert most.gain > 0 > most.absent.gain
+    assert most.absent.gain == pytest.approx(most.absent.score.mean - model.absent.mean)
+    assert all(outcome.absent for outcome in model.outcomes), "more real rows among them"
+    assert model.on_absent.startswith(
+        f"Families that no draw holds: accuracy {model.absent.mean:.3f} with the real rows alone"
+    )
+    assert f"the worst draw {model.absent.min:.3f}" in model.on_absent
+    surest = max((o.absent.ci[0], o.amount) for o in model.outcomes if o.arm == "perfect")
+    assert f"Surest there is perfect, {surest[1]:g} to one: " in model.on_absent
+
+
+def test_the_verdict_is_of_all_rows_whatever_is_absent(make_related) -> None:
+    arms = {"perfect": perfect(make_related, 2.0)}
+    told, plain = (explored_with(make_related, arms, absent=one) for one in (True, False))
+    one, other = told.models[MODEL], plain.models[MODEL]
+    assert one.verdict == other.verdict
+    assert [o.model_copy(update={"absent": None}) for o in one.outcomes] == other.outcomes
+    assert (plain.absent_rows, other.absent, other.on_absent) == (0, None, "")
+
+
+def test_rows_of_absent_families_do_not_accuse_a_generator(
+    make_related, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are far from any draw, so they would make every made row look like one betrayed."""
+    seen: list[int] = []
+
+    def judged(real, made, *, holdout, known, **rest):
+        seen.extend((holdout.num_rows, known.num_rows))
+        return judge(real, made, holdout=holdout, known=known, **rest)
+
+    monkeypatch.setattr("pipelines.augment.explore.judge", judged)
+    found = explored_with(make_related, {"copies": copies}, absent=True)
+    assert seen == [300 - found.absent_rows, 400]

@@ -14,12 +14,13 @@ from pipelines.audit.audit import Audit, audit
 from pipelines.audit.lookup import FieldAudit
 from pipelines.cleaning.filters import apply_filters, propose_filters
 from pipelines.cleaning.kinds import Pool
+from pipelines.datasets.absent import check_absent, is_absent, without_absent
 from pipelines.datasets.description import ColumnMap
 from pipelines.datasets.fields import BEHAVIOUR, feature_columns, group_of
 from pipelines.datasets.fixed_split import fixed_split
 from pipelines.datasets.keys import text_codes
 from pipelines.datasets.sources import describe_source, load_source
-from pipelines.datasets.splits import make_split, sample_draws
+from pipelines.datasets.splits import draw_rows, make_split
 from pipelines.errors import InputError
 
 
@@ -220,10 +221,24 @@ def test_nsl_kdd_columns_alone_go_far(kdd: pa.Table) -> None:
 
 
 def test_nsl_kdd_twenty_draws_of_twenty_rows(kdd: pa.Table) -> None:
-    split = make_split(kdd, "row", 0.5)
-    labels = np.array(kdd["label"].to_pylist())
-    for rows in sample_draws(kdd, split, 10, 20):
+    train = kdd.take(make_split(kdd, "row", 0.5).rows_on("train"))
+    labels = np.array(train["label"].to_pylist())
+    for rows in draw_rows(train, 10, 20):
         assert Counter(labels[rows]) == {"normal": 10, "attack": 10}
+
+
+def test_nsl_kdd_names_families_that_may_be_absent(kdd: pa.Table) -> None:
+    """The label columns that are not the class outlive the import, and no model reads them."""
+    assert {"attack", "category"} <= {*kdd.column_names} - {*feature_columns(kdd.schema, [])}
+    assert "class" not in kdd.column_names, "it is the label"
+    absent = {"category": ["probe", "r2l"], "attack": ["rootkit"]}
+    check_absent(kdd, absent)
+    counts = Counter(kdd.filter(is_absent(kdd, absent))["category"].to_pylist())
+    assert counts == {"probe": 2289, "r2l": 209, "u2r": 4}
+    left = without_absent(kdd, absent, 5000)
+    assert Counter(left["label"].to_pylist()) == {"normal": 13_449, "attack": 11_743 - 2502}
+    with pytest.raises(InputError, match="no column 'class'"):
+        check_absent(kdd, {"class": ["attack"]})
 
 
 def test_nsl_kdd_attacks_of_one_row_are_recommended_for_quarantine(data: Path) -> None:

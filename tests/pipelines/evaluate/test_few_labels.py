@@ -128,3 +128,47 @@ def test_nothing_to_study(rows: Rows, missing: str) -> None:
             [] if missing == "draws" else draws(pool, 1, 2),
             *([] if missing == "names" else ["knn"]),
         )
+
+
+# --- absent families -----------------------------------------------------------------------------
+
+
+def mislabelled(test: pa.Table, count: int) -> pa.Table:
+    """The test rows, the last ``count`` of which bear the other class: a family unlike its kin."""
+    labels = test["label"].to_pylist()
+    others = [*labels[:-count], *("ab"["ba".index(name)] for name in labels[-count:])]
+    return test.set_column(0, test.schema.field("label"), pa.array(others))
+
+
+def test_absent_families_have_a_score_of_their_own(rows: Rows) -> None:
+    """A model that is right on all that it knows and wrong on a family that it has never seen."""
+    pool = rows({"a": 100, "b": 100})
+    test = mislabelled(rows({"a": 30, "b": 50}, seed=1), 20)
+    absent = np.arange(80) >= 60
+    result = study(pool, test, draws(pool, 3, 10), "knn", "majority", absent=absent)
+    assert (result.test_rows, result.absent_rows) == (80, 20)
+    knn = result.models["knn"]
+    assert knn.accuracy.mean == 0.75
+    assert knn.absent is not None
+    assert (knn.absent.mean, knn.absent.std, knn.absent.min) == (0, 0, 0)
+    right = study(pool, test, draws(pool, 3, 10), "knn", absent=~absent).models["knn"].absent
+    assert right is not None and right.mean == 1
+
+
+def test_the_score_on_absent_families_spreads_over_draws(rows: Rows) -> None:
+    pool, test = rows({"a": 60, "b": 60}, error=0.4), rows({"a": 60, "b": 60}, seed=1, error=0.4)
+    drawn, absent = draws(pool, 4, 3), np.arange(120) % 2 == 0
+    both = study(pool, test, drawn, "knn", absent=absent).models["knn"]
+    alone = study(pool, test.filter(pa.array(absent)), drawn, "knn").models["knn"]
+    assert both.absent == alone.accuracy, "it is the accuracy on these rows"
+    assert both.absent is not None and both.absent.min < both.absent.mean < both.absent.max
+    without = study(pool, test, drawn, "knn").models["knn"]
+    assert without == both.model_copy(update={"absent": None}), "all else is as it was"
+
+
+@pytest.mark.parametrize("absent", [None, np.zeros(18, dtype=bool)])
+def test_without_absent_families_nothing_is_said_of_them(rows: Rows, absent: object) -> None:
+    pool, test = rows({"a": 50, "b": 50}), rows({"a": 9, "b": 9}, seed=1)
+    result = study(pool, test, draws(pool, 2, 10), "majority", absent=absent)
+    assert result.absent_rows == 0
+    assert result.models["majority"].absent is None

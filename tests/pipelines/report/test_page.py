@@ -224,6 +224,29 @@ def test_figures_are_in_the_tables(page) -> None:
     assert [float(row[3]) for row in worst] == sorted(float(row[3]) for row in worst)
 
 
+def test_absent_families_have_a_table_of_their_own(page, lean: d.ReportData) -> None:
+    assert "absent" not in page(20) and "no draw holds" not in page(20)
+    spread = {"mean": 0.4, "std": 0.1, "min": 0.25, "max": 0.5}
+    models = [
+        d.FewLabelDraws(model="knn", mean=0.9, std=0.0, min=0.9, max=0.9, absent=d.Draws(**spread)),
+        d.FewLabelDraws(
+            model="cnn", mean=0.8, std=0.0, min=0.8, max=0.8,
+            absent=d.Draws(**{**spread, "mean": 0.45}),
+        ),
+    ]  # fmt: skip
+    study = d.FewLabelStudy(
+        per_class=10, draws=20, absent="category <b>r2l</b>", absent_rows=1_248, models=models
+    )
+    html = render_page(lean.model_copy(update={"few_labels": study}))
+    rows = rows_of(html, "draws")
+    assert rows.index(["cnn", "0.450", "0.100", "0.250", "0.500"]) < rows.index(
+        ["knn", "0.400", "0.100", "0.250", "0.500"]
+    ), "the best first"
+    words = Page(html).words
+    assert "No labelled row is of category <b>r2l</b>; 1,248 of the test rows are." in words
+    assert "<b>r2l" not in html
+
+
 def test_columns_that_nothing_was_measured_for_are_left_out(lean: d.ReportData) -> None:
     def heads(**unmeasured: None) -> list[str]:
         models = [model.model_copy(update=unmeasured) for model in lean.models]
