@@ -33,6 +33,7 @@ def data() -> Path:
 def small_forests(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forests of few trees, for tests of what is done with a model and not of how good it is."""
     monkeypatch.setattr("pipelines.models.baselines.ladder.TREES", 20)
+    monkeypatch.setattr("pipelines.augment.gate.models.TREES", 20)
 
 
 @pytest.fixture(scope="session")

@@ -113,9 +113,9 @@ def test_a_study_of_arms_learns_from_no_row_of_an_absent_family(
 
     seen: set[str | None] = set()
 
-    def fit(name: str, rows: pa.Table, *rest: Any) -> Any:
+    def fit(name: str, rows: pa.Table, *rest: Any, **more: Any) -> Any:
         seen.update(rows["category"].to_pylist())
-        return trial_fit(name, rows, *rest)
+        return trial_fit(name, rows, *rest, **more)
 
     trial_fit = trial.fit_rows
     monkeypatch.setattr(trial, "fit_rows", fit)

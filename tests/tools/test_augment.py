@@ -24,6 +24,9 @@ EXPLORE, MAKE, CNN, LADDER = (
 MakeContext = Callable[..., ToolContext]
 
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
+
 @pytest.fixture(scope="module")
 def split(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """A workspace with 200 records on their sides, half for test; its folder and its artefacts."""
