@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from pipelines.augment.gate.check import Check, at_most
 from pipelines.augment.gate.copies import copies, near_copies, repeats
@@ -27,14 +27,10 @@ FAULTS_TOLD = 3
 
 
 class GateReport(BaseModel):
-    """All checks. ``kept`` says of every synthetic row whether it stays.
-
-    ``against``: how many of three models contradict each label; empty where nobody could say.
-    """
+    """All checks. ``kept`` says of every synthetic row whether it stays."""
 
     checks: list[Check]
     kept: list[bool]
-    against: list[int] = Field(default_factory=list)
     verdict: str
 
     def check(self, name: str) -> Check:
@@ -75,15 +71,14 @@ def judge(
         )
     if other := other_schema(real.schema, synthetic.schema, masks):
         failed = at_most(NAME, 1.0, 0.0, other, np.ones(synthetic.num_rows, bool))
-        return _report([failed], synthetic.num_rows, [])
+        return _report([failed], synthetic.num_rows)
     pair = Pair.of(real, synthetic, masks, seed)
-    found = ballot(pair)
     checks = [
         validity(real if known is None else known, synthetic, masks),
         copies(pair),
         repeats(pair),
         near_copies(pair),
-        label_noise(pair, found, votes),
+        label_noise(pair, ballot(pair), votes),
         identifiers(real, synthetic, masks),
         marginals(pair),
         correlations(pair),
@@ -93,17 +88,14 @@ def judge(
         *usefulness(pair),
         membership(real, synthetic, holdout, masks, seed),
     ]
-    against = [] if found is None else found.against.tolist()
-    return _report(checks, synthetic.num_rows, against)
+    return _report(checks, synthetic.num_rows)
 
 
-def _report(checks: list[Check], rows: int, against: list[int]) -> GateReport:
+def _report(checks: list[Check], rows: int) -> GateReport:
     kept = np.ones(rows, bool)
     for check in checks:
         kept[check.rows] = False
-    return GateReport(
-        checks=checks, kept=kept.tolist(), against=against, verdict=_verdict(checks, rows)
-    )
+    return GateReport(checks=checks, kept=kept.tolist(), verdict=_verdict(checks, rows))
 
 
 def _verdict(checks: Sequence[Check], rows: int) -> str:
