@@ -103,7 +103,11 @@ def test_absent_families_stay_where_a_person_asks_for_other_arms() -> None:
 def test_a_model_that_plans_does_not_take_absent_families_away() -> None:
     found = evidence(**with_absent(augmentation={}))
     said = AugmentationSaid(
-        judgement="Copies first.", generators=["duplicates"], rows_per_real_row=2, label_more=[]
+        judgement="Copies first.",
+        features=[],
+        generators=["duplicates"],
+        rows_per_real_row=2,
+        label_more=[],
     )
     plan = checked(by_model.amended(proposed(found), said, found, Names({"class": ["a", "b"]})))
     assert param(plan, "explore_arms", "arms") == ["duplicates"]
