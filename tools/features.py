@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 
 from pipelines.augment.settings import one_of
 from pipelines.features.proposals import MOST_PROPOSALS
+from pipelines.features.tokens import MOST_CHARACTERS
 from pipelines.models.registry import BASELINES
 from pipelines.store.files import canonical_json, write_atomic
 from tools.design import TrainParams
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from pipelines.features.expression import Expression
 
-Text = Annotated[str, Field(min_length=1, max_length=200)]
+Text = Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
 
 
 class DeriveParams(TrainParams):

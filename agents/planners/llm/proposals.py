@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents.spec import Sees
 from pipelines.features.proposals import MOST_PROPOSALS
+from pipelines.features.tokens import MOST_CHARACTERS
 from pipelines.models.cnn.architecture import Architecture
 from tools.requirements import Place, TaskCode
 
@@ -83,7 +84,7 @@ class CleaningSaid(Said):
 class FeatureSaid(Said):
     """A derived column and the reason for it."""
 
-    expression: Annotated[str, Field(max_length=200)]
+    expression: Annotated[str, Field(max_length=MOST_CHARACTERS)]
     why: Words
 
 

@@ -3,6 +3,7 @@
 Few real rows alone also doubt what is new to them, which is what made rows are for.
 """
 
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -48,15 +49,17 @@ def doubts(pair: Pair) -> np.ndarray | None:
             np.concatenate([np.full(len(real), weight), np.ones(peers.num_rows)]),
             pair.seed,
         )
-        judged = [*space.batches(made.filter(pa.array(out)))]
-        for model in models:
-            against[out] += _doubted(model, judged, claimed[out])
+        places = iter(np.flatnonzero(out))
+        for points in space.batches(made.filter(pa.array(out))):
+            judged = [*islice(places, len(points))]
+            for model in models:
+                against[judged] += _doubted(model, points, claimed[judged])
     return against
 
 
-def _doubted(model: Any, judged: list[np.ndarray], claimed: np.ndarray) -> np.ndarray:
+def _doubted(model: Any, points: np.ndarray, claimed: np.ndarray) -> np.ndarray:
     """Which claimed labels a model doubts, shape (rows,): also each that it does not know."""
-    chances = np.concatenate([model.predict_proba(points) for points in judged])
+    chances = model.predict_proba(points)
     own = (chances * (model.classes_ == claimed[:, None])).sum(axis=1)
     return np.asarray(chances.max(axis=1) > LIKELIER * own)
 

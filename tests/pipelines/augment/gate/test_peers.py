@@ -118,7 +118,7 @@ class Model:
 
 
 def test_a_label_is_doubted_if_another_is_a_quarter_likelier() -> None:
-    chances = [np.array([0.2, 0.44]), np.array([0.45, 0.9])]
+    chances = np.array([0.2, 0.44, 0.45, 0.9])
     claimed = np.array([["a"] * 4, ["b", "b", "b", "new"]], object)
     assert _doubted(Model(), chances, claimed[0]).tolist() == [True, True, False, False]
     assert _doubted(Model(), chances, claimed[1]).tolist() == [False, False, False, True]
