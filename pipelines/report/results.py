@@ -65,18 +65,19 @@ def features(report: ReportData) -> Markup:
             one.verdict,
             None if one.difference is None else Figure(f"{one.difference:+.4f}"),
             None if one.ci is None else f"{one.ci[0]:+.4f} to {one.ci[1]:+.4f}",
-            one.reason,
         ]
         for one in study.outcomes
     ]
+    # the verdict of those that were fitted says why
+    unfitted = [f"{one.expression}: {one.reason}" for one in study.outcomes if one.ci is None]
     kept = frozenset(i for i, one in enumerate(study.outcomes) if one.verdict == "kept")
     scores = (
         f"Macro-F1 of {study.model} on validation rows, which chose and so flatter: "
         f"{study.without:.3f} without and {study.with_kept:.3f} with those that were kept. "
         f"Intervals of level {study.level:.4f}, for all that were tried at once."
     )
-    heads = ["feature", "verdict", "gain", "interval", "why"]
-    return join([element("p", scores), table(heads, rows, kept)])
+    heads = ["feature", "verdict", "gain", "interval"]
+    return join([element("p", scores), table(heads, rows, kept), bullets(unfitted)])
 
 
 def _captures(ordered: list[ModelScore]) -> Markup:

@@ -19,7 +19,7 @@ from pipelines.report.page import POLICY, render_page, write_report
 
 SECTIONS = {
     "models": "models", "classes": "confusion", "draws": "few_labels", "learning": "curves",
-    "synthetic": "explored",
+    "features": "features", "synthetic": "explored",
     "audit": "audit", "split": "split", "data": "data", "plans": "plans", "limits": "limits",
     "again": "commands",
 }  # fmt: skip
@@ -431,6 +431,18 @@ def test_whole_captures_are_told_where_they_were_held_out(lean: d.ReportData, pa
     models = [model.model_copy(update=whole.get(model.name, {})) for model in lean.models]
     words = Page(render_page(lean.model_copy(update={"models": models}))).words
     assert "cnn 3 of 4 (0.750, 95 % interval 0.250 to 1.000)." in words
+
+
+def test_features_are_told_with_their_gains_and_why_some_were_not_tried(page) -> None:
+    html = page(3)
+    heads, kept, copy = rows_of(html, "features")
+    assert heads == ["feature", "verdict", "gain", "interval"]
+    assert kept[1:] == ["kept", "+0.0200", "+0.0110 to +0.0290"]
+    assert copy[:2] == ["abs(src2dst_bytes)", "copy"]
+    words = Page(html).words
+    assert "abs(src2dst_bytes): It equals src2dst_bytes." in words
+    assert "Validation gains by it." not in words, "its verdict says so"
+    assert "0.901 without and 0.921 with those that were kept" in words
 
 
 def test_rows_that_are_made_are_told_without_a_study(lean: d.ReportData) -> None:
