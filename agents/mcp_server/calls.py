@@ -29,6 +29,8 @@ class Hands:
     """
 
     words: str = "at work"
+    told: str = ""
+    reports: int = 0
     stop: threading.Event = field(default_factory=threading.Event)
 
     def progress(self, what: str, done: float, total: float | None, unit: str) -> None:
@@ -46,7 +48,7 @@ async def answered(task: Callable[[], Answer]) -> Answer:
 
 
 async def worked(context: Context[Any, Any], task: Callable[[Hands], Answer]) -> Answer:
-    """``answered`` for work that takes long: the client is told how far it is.
+    """``answered`` for work that takes long: the client is told how far it is, and how far it came.
 
     A request that is cancelled, or whose client has gone, stops the run at its next step boundary;
     the thread is waited for, so that the run is at rest when this ends.
@@ -56,6 +58,7 @@ async def worked(context: Context[Any, Any], task: Callable[[Hands], Answer]) ->
         group.start_soon(_report, context, hands)
         outcome = await _outcome(partial(task, hands))
         group.cancel_scope.cancel()
+    await _tell(context, hands)
     if isinstance(outcome, ToolError):
         raise outcome
     return outcome
@@ -70,13 +73,19 @@ async def _outcome(task: Callable[[], Answer]) -> Answer | ToolError:
 
 
 async def _report(context: Context[Any, Any], hands: Hands) -> None:
-    """Progress counts reports, for it must rise and phases begin again from nothing."""
-    told, count = "", 0
+    """Tells what changed, until it is cancelled."""
     try:
         while True:
-            if hands.words != told:
-                told, count = hands.words, count + 1
-                await context.report_progress(count, message=seen(told))
+            await _tell(context, hands)
             await anyio.sleep(SECONDS_BETWEEN_REPORTS)
     finally:
         hands.stop.set()
+
+
+async def _tell(context: Context[Any, Any], hands: Hands) -> None:
+    """Progress counts reports, for it must rise and phases begin again from nothing."""
+    words = hands.words
+    if words != hands.told:
+        hands.reports += 1
+        await context.report_progress(hands.reports, message=seen(words))
+        hands.told = words
