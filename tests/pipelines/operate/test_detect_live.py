@@ -13,7 +13,10 @@ import zstandard
 
 from pipelines.capture import CaptureHealth, FlowSettings
 from pipelines.capture import clock as clock_module
+from pipelines.datasets.fields import DEFAULT_MASKS
+from pipelines.datasets.sources import load_source
 from pipelines.errors import InputError
+from pipelines.models.fitting import fit_rows
 from pipelines.operate.detect import detect
 from pipelines.operate.detect_live import detect_interface, detect_stream
 from pipelines.operate.detector import Detector, package
@@ -64,6 +67,22 @@ def test_a_pipe_gives_the_verdicts_of_the_file(detector, capture, fifo, pack, st
     thread.join()
     assert piped == sorted_lines(detect(detector, capture))
     assert (health.file, health.corrupt) == ("packets", 0)
+
+
+def test_a_pipe_of_flows_whose_features_are_derived(lab, capture, fifo, tmp_path, info):
+    """Pieces of a pipe end in other places than those of a file."""
+    ratio = "ratio(src2dst_bytes, dst2src_bytes)"
+    rows = load_source(lab, "folder", "flow").rows
+    model = fit_rows("logistic_regression", rows, DEFAULT_MASKS, 0, features=[ratio])
+    package(tmp_path / "derived", model, info)
+    detector = Detector.load(tmp_path / "derived")
+    thread = feed(fifo, capture.read_bytes(), 1_111)
+    piped = sorted_lines(detect_stream(detector, fifo, health=CaptureHealth()))
+    thread.join()
+    assert piped == sorted_lines(detect(detector, capture))
+    plain = fit_rows("logistic_regression", rows, DEFAULT_MASKS, 0)
+    package(tmp_path / "plain", plain, info)
+    assert piped != sorted_lines(detect(Detector.load(tmp_path / "plain"), capture))
 
 
 def test_packets_of_a_pipe(packet_detector, capture, fifo):
