@@ -74,9 +74,10 @@ class DataSpec(SpecPart):
     accept_shortcuts: str | None = Field(default=None, min_length=1, max_length=4000)
     """Why to go on even if the audit finds a leak; the report says so on its first line."""
     workers: int | None = None
-    """Captures that are read at once; as many as there are CPUs when left out."""
+    """Captures that are read, or draws of a study that are tried, at once; as many as there are
+    CPUs when left out."""
     executor: str = "auto"
-    """Who reads captures: auto, serial, processes, dask, or a Dask scheduler's address."""
+    """Who reads captures and tries draws of a study: auto, serial, processes, dask, or a Dask scheduler's address."""
 
     @field_validator("masks")
     @classmethod

@@ -31,7 +31,7 @@ from scipy.stats import t as student
 from pipelines.augment.arms import arm_of
 from pipelines.augment.choose import findings_of, tried
 from pipelines.augment.names import PLAIN
-from pipelines.augment.trial import ALONE, Study, Treatment, made_rows, scores_of, training_rows
+from pipelines.augment.trial import ALONE, Study, Treatment, scores_of, trial_of
 from pipelines.datasets.fields import DEFAULT_MASKS
 from pipelines.datasets.keys import text_codes
 from pipelines.datasets.sources import load_source
@@ -88,9 +88,7 @@ def record(pool: str, rows: pa.Table, size: int, seed: int) -> dict[str, Any]:
     """Of a draw: the choice, the means of folds, and the true gains of all arms."""
     drawn, rest = sample(rows, size, seed)
     found = findings_of(MODEL, tried(STUDY, drawn, seed=seed, progress=silent))
-    made = made_rows(STUDY, drawn, seed)
-    treated = training_rows(STUDY, drawn, made, None, seed)
-    scores = scores_of(STUDY, treated, rest, seed, lambda: None).models[MODEL]
+    scores = scores_of(trial_of(STUDY, drawn, None, rest, seed)).models[MODEL]
     return {
         "pool": pool,
         "rows": size,

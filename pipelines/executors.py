@@ -51,6 +51,7 @@ THREADS = (
     "MKL_NUM_THREADS",
     "ARROW_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
+    "LOKY_MAX_CPU_COUNT",  # what joblib takes n_jobs=-1 for
 )
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # More rows than these tell two arms apart no better, and each fit reads them all.
 MOST_JUDGED = 5000
+# What a study takes, and each process that trains models for it.
+STUDY_MB, WORKER_MB = 800, 500
 # Of a request for twenty rows of forty columns with ten examples, and its answer.
 TOKENS_PER_CALL = 6000
 
@@ -98,14 +100,17 @@ def _explore(params: ExploreParams, context: ToolContext) -> ToolResult:
         metric=params.metric,
         features=features_of(context),
     )
-    seed, progress = context.seed, context.progress
+    seed, progress, workers = context.seed, context.progress, context.workers
     if params.within:
-        found = choose(study, train, seed=seed, progress=progress)
+        found = choose(study, train, seed=seed, progress=progress, workers=workers)
     else:
         draws = draw_rows(train, params.per_class, params.draws, seed)
         judges = _some(judges, seed)
         absent = is_absent(judges, params.absent)
-        found = explore(study, train, draws, judges, seed=seed, progress=progress, absent=absent)
+        found = explore(
+            study, train, draws, judges,
+            seed=seed, progress=progress, absent=absent, workers=workers,
+        )  # fmt: skip
     values = found.model_dump(mode="json")
     digest = context.store.make(
         lambda folder: write_atomic(folder / "exploration.json", canonical_json(values))
@@ -194,10 +199,11 @@ def _estimate_explore(params: ExploreParams, context: ToolContext) -> Estimate:
     rows = [most * (count if params.within else params.per_class) for count in classes.values()]
     calls = params.trials() * sum(_calls(name, rows) for name in params.arms)
     sides = ("train",) if params.within else ("train", "validation")
+    workers = 0 if context.workers.kind == "serial" else min(context.workers.size, params.trials())
     return Estimate(
         rows=count_on(context, *sides),
         minutes=context.rates.minutes("explore_arms", params.fits()),
-        memory_mb=800,
+        memory_mb=STUDY_MB + WORKER_MB * workers,
         llm_calls=calls,
         tokens=calls * TOKENS_PER_CALL,
     )

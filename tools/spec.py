@@ -54,9 +54,10 @@ class ToolResult(BaseModel):
 class ToolContext:
     """What a tool may touch: the artefacts of its run, a progress line, measured rates.
 
-    ``author`` writes synthetic rows, where a language model may. ``workers`` read captures and
-    ``shards`` keeps what they made of them; results are the same whoever works, so neither is part
-    of a call. Work that has no end of its own ends soon after ``stop()`` is true.
+    ``author`` writes synthetic rows, where a language model may. ``workers`` read captures, of
+    which ``shards`` keeps what they made, and try the draws of a study; results are the same
+    whoever works, so neither is part of a call. Work that has no end of its own ends soon after
+    ``stop()`` is true.
     """
 
     store: ArtifactStore

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -10,11 +9,13 @@ from scipy.stats import t as student
 
 from pipelines.augment.explore import arms_of, as_table, outcomes_of
 from pipelines.augment.findings import Exploration, ModelFindings
+from pipelines.augment.scoring import scores_of_all
 from pipelines.augment.settings import REPEATS
-from pipelines.augment.trial import Made, Scores, Study, made_rows, scores_of, training_rows
+from pipelines.augment.trial import Made, Scores, Study, trial_of
 from pipelines.augment.verdict import Outcome, Verdict, points, use
 from pipelines.evaluate.few_labels import spread
 from pipelines.evaluate.intervals import LEVEL
+from pipelines.executors import SERIAL, Workers
 from pipelines.models.base import class_numbers, folds_of, labels_of, stratified_folds
 from pipelines.progress import Progress
 
@@ -29,14 +30,16 @@ class Trials:
     made: Sequence[Mapping[str, Made]]
 
 
-def choose(study: Study, rows: pa.Table, *, seed: int, progress: Progress) -> Exploration:
+def choose(
+    study: Study, rows: pa.Table, *, seed: int, progress: Progress, workers: Workers = SERIAL
+) -> Exploration:
     """Try every arm by repeated cross-validation within the labelled ``rows``.
 
     A fold held out is a draw: each arm makes its rows from the other folds alone, and the rows held
     out judge. There are no more real rows to compare with, so no rates either. Raises InputError
     if a class has a single row, and what arms and models refuse.
     """
-    trials = tried(study, rows, seed=seed, progress=progress)
+    trials = tried(study, rows, seed=seed, progress=progress, workers=workers)
     return Exploration(
         metric=study.metric,
         within=True,
@@ -48,22 +51,21 @@ def choose(study: Study, rows: pa.Table, *, seed: int, progress: Progress) -> Ex
     )
 
 
-def tried(study: Study, rows: pa.Table, *, seed: int, progress: Progress) -> Trials:
+def tried(
+    study: Study, rows: pa.Table, *, seed: int, progress: Progress, workers: Workers = SERIAL
+) -> Trials:
     """All trials; see ``choose``."""
     _, numbers = class_numbers(labels_of(rows), rows)
     folds = folds_of(numbers)
-    count = REPEATS * folds
-    scores, made = [], []
-    for trial in range(count):
-        repeat, held = divmod(trial, folds)
+    trials = []
+    for number in range(REPEATS * folds):
+        progress("making rows", number, REPEATS * folds, "folds")
+        repeat, held = divmod(number, folds)
         out = stratified_folds(numbers, folds, seed + repeat) == held
         real, judges = rows.filter(pa.array(~out)), rows.filter(pa.array(out))
-        made.append(made_rows(study, real, seed + trial))
-        treated = training_rows(study, real, made[-1], None, seed + trial)
-        told = partial(progress, "folds", trial, count, "folds")
-        scores.append(scores_of(study, treated, judges, seed + trial, told))
-    progress("folds", count, count, "folds")
-    return Trials(folds, rows.num_rows, scores, made)
+        trials.append(trial_of(study, real, None, judges, seed + number))
+    scores = scores_of_all(trials, workers, progress, "folds")
+    return Trials(folds, rows.num_rows, scores, [trial.made for trial in trials])
 
 
 def findings_of(model: str, trials: Trials) -> ModelFindings:

@@ -7,7 +7,6 @@ draw count.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -17,19 +16,13 @@ from pipelines.augment.findings import ArmFindings, Exploration, ModelFindings
 from pipelines.augment.gate.gate import judge
 from pipelines.augment.names import REAL
 from pipelines.augment.paired import draws_needed, paired_differences
+from pipelines.augment.scoring import scores_of_all
 from pipelines.augment.settings import FEWEST_DRAWS
-from pipelines.augment.trial import (
-    ALONE,
-    Made,
-    Study,
-    Treatment,
-    made_rows,
-    scores_of,
-    training_rows,
-)
+from pipelines.augment.trial import ALONE, Made, Study, Treatment, trial_of
 from pipelines.augment.verdict import WORTH, Gain, Outcome, verdict_of
 from pipelines.errors import InputError
 from pipelines.evaluate.few_labels import spread
+from pipelines.executors import SERIAL, Workers
 from pipelines.progress import Progress
 
 
@@ -42,28 +35,28 @@ def explore(
     seed: int,
     progress: Progress,
     absent: np.ndarray | None = None,
+    workers: Workers = SERIAL,
 ) -> Exploration:
     """Make rows from each draw (row numbers of ``rows``) and test every model with them.
 
     Rows outside a draw play those that could be labelled still. Draw ``i`` has the seed
     ``seed + i`` for everything. ``absent``: which test rows are of families that ``rows`` lack,
-    shape (test_rows,). Raises InputError for too few draws, and what arms and models refuse.
+    shape (test_rows,). Raises InputError for too few draws, and what arms and models refuse; no
+    model is trained before all rows are made.
     """
     if len(draws) < FEWEST_DRAWS:
         raise InputError(
             f"{len(draws)} draws decide nothing: luck alone makes as much of a difference.",
             f"Take {FEWEST_DRAWS} or more.",
         )
-    unseen = np.zeros(test_rows.num_rows, dtype=bool) if absent is None else absent
-    scores, made = [], []
+    trials = []
     for number, draw in enumerate(draws):
+        progress("making rows", number, len(draws), "draws")
         real = rows.take(pa.array(draw))
         rest = rows.take(pa.array(np.setdiff1d(np.arange(rows.num_rows), draw)))
-        made.append(made_rows(study, real, seed + number))
-        treated = training_rows(study, real, made[-1], rest, seed + number)
-        told = partial(progress, "draws", number, len(draws), "draws")
-        scores.append(scores_of(study, treated, test_rows, seed + number, told, unseen))
-    progress("draws", len(draws), len(draws), "draws")
+        trials.append(trial_of(study, real, rest, test_rows, seed + number, absent))
+    scores = scores_of_all(trials, workers, progress, "draws")
+    made, unseen = [trial.made for trial in trials], trials[0].absent
     drawn = rows.take(pa.array(np.unique(np.concatenate(draws))))
     added = {one: float(np.mean([s.added[one] for s in scores])) for one in scores[0].added}
     return Exploration(

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -91,43 +91,48 @@ class Scores:
     absent: dict[str, dict[Treatment, float]] = field(default_factory=dict)
 
 
-def made_rows(study: Study, real: pa.Table, seed: int) -> dict[str, Made]:
-    """Rows of every arm, as many as the largest amount asks for. Raises what arms refuse."""
-    wanted = _wanted(study, real)
-    return {name: arm(real, wanted, seed) for name, arm in study.arms.items()}
+@dataclass(frozen=True)
+class Trial:
+    """What one draw compares, or one cut into folds, its rows made: a worker can be sent it.
+
+    ``more``: as many real rows again as the largest amount asks for, for what they do; None where
+    there are none. ``absent``: which judging rows are of families that no training row is of,
+    shape (judges,).
+    """
+
+    study: Study
+    real: pa.Table
+    made: Mapping[str, Made]
+    more: pa.Table | None
+    judges: pa.Table
+    absent: np.ndarray
+    seed: int
 
 
-def training_rows(
-    study: Study, real: pa.Table, made: Mapping[str, Made], rest: pa.Table | None, seed: int
-) -> dict[Treatment, pa.Table]:
-    """The training rows of each treatment. Each amount holds all rows of the smaller ones.
+def trial_of(
+    study: Study,
+    real: pa.Table,
+    rest: pa.Table | None,
+    judges: pa.Table,
+    seed: int,
+    absent: np.ndarray | None = None,
+) -> Trial:
+    """Rows of every arm, as many as the largest amount asks for. Raises what arms refuse.
 
     ``rest``: real rows that could have been drawn too; None for no arm of more real rows.
     """
-    found = {ALONE: real}
-
-    def add(arm: str, screened: bool, rows: pa.Table, kept: np.ndarray) -> None:
-        for amount in study.amounts:
-            first = round(amount * real.num_rows)
-            added = rows.slice(0, first).filter(pa.array(kept[:first]))
-            treatment = Treatment(arm, amount, screened)
-            found[treatment] = pa.concat_tables([real, added.cast(real.schema)])
-
-    for name, arm in made.items():
-        add(name, False, arm.rows, np.ones(arm.rows.num_rows, dtype=bool))
-        if study.screen is not None:
-            add(name, True, arm.rows, study.screen(real, arm.rows, seed))
-    if rest is not None:
-        rows = more_real(rest, _wanted(study, real), seed)
-        add(REAL, False, rows, np.ones(rows.num_rows, dtype=bool))
-    return found
-
-
-def _wanted(study: Study, real: pa.Table) -> dict[str, int]:
-    """Rows of each class in the largest amount."""
     labels, counts = np.unique(np.array(labels_of(real), object), return_counts=True)
     most = max(study.amounts)
-    return {str(name): round(most * int(n)) for name, n in zip(labels, counts, strict=True)}
+    wanted = {str(name): round(most * int(n)) for name, n in zip(labels, counts, strict=True)}
+    return Trial(
+        study=replace(study, arms={}),  # they may hold a connection
+        real=real,
+        made={name: arm(real, wanted, seed) for name, arm in study.arms.items()},
+        more=None if rest is None else more_real(rest, wanted, seed),
+        judges=judges,
+        absent=np.zeros(judges.num_rows, dtype=bool) if absent is None else absent,
+        seed=seed,
+    )
 
 
 def more_real(rest: pa.Table, wanted: Mapping[str, int], seed: int) -> pa.Table:
@@ -142,32 +147,44 @@ def more_real(rest: pa.Table, wanted: Mapping[str, int], seed: int) -> pa.Table:
     return rest.take(pa.array(np.concatenate(picks))).take(order)
 
 
-def scores_of(
-    study: Study,
-    treated: Mapping[Treatment, pa.Table],
-    test_rows: pa.Table,
-    seed: int,
-    told: Callable[[], None],
-    absent: np.ndarray | None = None,
-) -> Scores:
-    """The score of every model under every treatment; ``told`` hears of each fit.
+def training_rows(trial: Trial) -> dict[Treatment, pa.Table]:
+    """The training rows of each treatment. Each amount holds all rows of the smaller ones."""
+    study, real = trial.study, trial.real
+    found = {ALONE: real}
 
-    ``absent``: which test rows are of families that no training row is of, shape (test_rows,).
-    """
-    truth = labels_of(test_rows)
+    def add(arm: str, rows: pa.Table, screen: Screen | None = None) -> None:
+        kept = np.ones(rows.num_rows, bool) if screen is None else screen(real, rows, trial.seed)
+        for amount in study.amounts:
+            first = round(amount * real.num_rows)
+            added = rows.slice(0, first).filter(pa.array(kept[:first]))
+            treatment = Treatment(arm, amount, screen is not None)
+            found[treatment] = pa.concat_tables([real, added.cast(real.schema)])
+
+    for name, arm in trial.made.items():
+        add(name, arm.rows)
+        if study.screen is not None:
+            add(name, arm.rows, study.screen)
+    if trial.more is not None:
+        add(REAL, trial.more)
+    return found
+
+
+def scores_of(trial: Trial) -> Scores:
+    """The score of every model under every treatment."""
+    study, judges = trial.study, trial.judges
+    treated, truth = training_rows(trial), labels_of(judges)
     models: dict[str, dict[Treatment, float]] = {name: {} for name in study.models}
     on_absent: dict[str, dict[Treatment, float]] = {name: {} for name in study.models}
     for name, scores in models.items():
         for treatment, rows in treated.items():
-            told()
-            model = fit_rows(name, rows, study.masks, seed, features=study.features)
-            guesses = predict(model, test_rows)
+            model = fit_rows(name, rows, study.masks, trial.seed, features=study.features)
+            guesses = predict(model, judges)
             right = np.array(truth, object) == guesses
             scores[treatment] = (
                 macro_f1(truth, guesses) if study.metric == "macro_f1" else float(right.mean())
             )
-            if absent is not None and absent.any():
-                on_absent[name][treatment] = float(right[absent].mean())
-    real = treated[ALONE].num_rows
+            if trial.absent.any():
+                on_absent[name][treatment] = float(right[trial.absent].mean())
+    real = trial.real.num_rows
     added = {treatment: rows.num_rows - real for treatment, rows in treated.items()}
     return Scores(added, models, on_absent)

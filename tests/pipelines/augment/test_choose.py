@@ -12,7 +12,7 @@ from scipy.stats import t as student
 from pipelines.augment.choose import choose, corrected_reach, verdict_within
 from pipelines.augment.findings import ModelFindings
 from pipelines.augment.settings import REPEATS
-from pipelines.augment.trial import ALONE, Arm, Made, Scores, Study, Treatment
+from pipelines.augment.trial import ALONE, Arm, Made, Scores, Study, Trial, training_rows
 from pipelines.augment.verdict import Outcome
 from pipelines.errors import InputError
 from pipelines.evaluate.few_labels import spread
@@ -37,7 +37,8 @@ def scripted(monkeypatch: pytest.MonkeyPatch, gains: Mapping[str, float], noise:
     """Scores of folds in place of trained models: each arm's gain, and noise."""
     random = np.random.default_rng(0)
 
-    def scores(study: Study, treated: Mapping[Treatment, pa.Table], *rest: Any) -> Scores:
+    def scores(trial: Trial) -> Scores:
+        treated = training_rows(trial)
         alone = random.uniform(0.5, 0.7)
         found = {
             one: alone if one == ALONE else alone + gains[one.arm] + random.normal(0, noise)
@@ -45,7 +46,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, gains: Mapping[str, float], noise:
         }
         return Scores(dict.fromkeys(treated, 0), {MODEL: found})
 
-    monkeypatch.setattr("pipelines.augment.choose.scores_of", scores)
+    monkeypatch.setattr("pipelines.augment.scoring.scores_of", scores)
 
 
 def test_a_great_help_is_chosen(make_related, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,12 +154,13 @@ def test_arms_never_see_the_rows_that_judge_them(
         assert wanted == {"a": 64, "b": 64}
         return Made(real.slice(0, 0))
 
-    def scores(study: Study, treated: Mapping[Treatment, pa.Table], judges: pa.Table, *_: Any):
-        judged.append(judges["flow"].to_pylist())
-        assert sorted(set(labels_of(judges))) == ["a", "b"], "every class judges"
+    def scores(trial: Trial) -> Scores:
+        treated = training_rows(trial)
+        judged.append(trial.judges["flow"].to_pylist())
+        assert sorted(set(labels_of(trial.judges))) == ["a", "b"], "every class judges"
         return Scores(dict.fromkeys(treated, 0), {MODEL: dict.fromkeys(treated, 0.5)})
 
-    monkeypatch.setattr("pipelines.augment.choose.scores_of", scores)
+    monkeypatch.setattr("pipelines.augment.scoring.scores_of", scores)
     chosen(rows, {"look": look})
     assert len(seen) == len(judged) == REPEATS * FOLDS
     everything = sorted(rows["flow"].to_pylist())
@@ -192,16 +194,16 @@ def test_a_single_row_of_a_class(make_records) -> None:
 
 
 def test_the_progress_reaches_its_end(make_related) -> None:
-    seen: list[tuple[float, float | None]] = []
+    seen: list[tuple[str, float, float | None]] = []
 
     def tell(what: str, done: float, total: float | None, unit: str) -> None:
-        seen.append((done, total))
+        seen.append((what, done, total))
 
     study = Study({"arm": nothing}, (MODEL,), MASKS, SIZES)
     choose(study, make_related(10, 0), seed=0, progress=tell)
     total = REPEATS * FOLDS
-    assert (seen[0], seen[-1]) == ((0, total), (total, total))
-    assert seen == sorted(seen)
+    assert seen[:total] == [("making rows", number, total) for number in range(total)]
+    assert seen[total:] == [("folds", number, total) for number in range(total + 1)]
 
 
 def test_the_same_seed_finds_the_same(make_related) -> None:

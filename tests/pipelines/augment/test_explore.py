@@ -19,9 +19,9 @@ from pipelines.augment.trial import (
     Made,
     Study,
     Treatment,
-    made_rows,
     more_real,
     training_rows,
+    trial_of,
 )
 from pipelines.errors import InputError
 from pipelines.models.base import labels_of
@@ -85,7 +85,7 @@ def test_each_cell_has_the_rows_that_it_says(make_related) -> None:
     rows = make_related(50, 1)
     real, rest = rows.slice(0, 8), rows.slice(8)
     study = Study({"copies": copies}, (MODEL,), MASKS, amounts=(0.25, 1.0, 2.0))
-    cells = training_rows(study, real, made_rows(study, real, 0), rest, seed=0)
+    cells = training_rows(trial_of(study, real, rest, rows, seed=0))
     sizes = {cell: found.num_rows - 8 for cell, found in cells.items()}
     assert sizes == {
         ALONE: 0,
@@ -117,7 +117,7 @@ def test_a_screen_sorts_out_rows_of_each_amount(make_related) -> None:
 
     study = Study({"copies": copies}, (MODEL,), MASKS, amounts=(1.0, 2.0), screen=every_second)
     real = rows.slice(0, 8)
-    cells = training_rows(study, real, made_rows(study, real, 0), None, seed=0)
+    cells = training_rows(trial_of(study, real, None, rows, seed=0))
     sizes = {cell: found.num_rows - 8 for cell, found in cells.items()}
     assert sizes[Treatment("copies", 1.0, screened=True)] == 4
     assert sizes[Treatment("copies", 2.0, screened=True)] == 8
@@ -192,7 +192,7 @@ def test_what_decides_nothing_is_refused(make_related) -> None:
 
 
 def test_the_progress_reaches_its_end(make_related) -> None:
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[str, float, float | None]] = []
     rows = make_related(50, 1)
     explore(
         Study({"copies": copies}, ("majority",), MASKS, amounts=(1.0,)),
@@ -200,11 +200,10 @@ def test_the_progress_reaches_its_end(make_related) -> None:
         draws(rows, 6, 4),
         rows,
         seed=0,
-        progress=lambda what, done, total, unit: seen.append((done, total)),
+        progress=lambda what, done, total, unit: seen.append((what, done, total)),
     )
-    assert seen[0] == (0, 6)
-    assert seen[-1] == (6, 6)
-    assert seen == sorted(seen)
+    assert seen[:6] == [("making rows", number, 6) for number in range(6)]
+    assert seen[6:] == [("draws", number, 6) for number in range(7)]
 
 
 # --- absent families -----------------------------------------------------------------------------
