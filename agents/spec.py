@@ -77,7 +77,8 @@ class DataSpec(SpecPart):
     """Captures that are read, or draws of a study that are tried, at once; as many as there are
     CPUs when left out."""
     executor: str = "auto"
-    """Who reads captures and tries draws of a study: auto, serial, processes, dask, or a Dask scheduler's address."""
+    """Who reads captures and tries draws of a study: auto, serial, processes, dask, or a Dask
+    scheduler's address."""
 
     @field_validator("masks")
     @classmethod
