@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import least_squares
 
 from pipelines.augment.exchange import Curve, exchange_rate, fit_curve
 
@@ -69,6 +70,38 @@ def test_the_curve_never_falls() -> None:
     rows = np.array([10.0, 20, 40])
     found = fit_curve(rows, np.array([0.9, 0.8, 0.7])).at(rows)
     assert (np.diff(found) >= 0).all()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_curve_is_closer_than_the_one_found(seed: int) -> None:
+    """Neither one that a general solver finds, nor any at its bounds."""
+    random = np.random.default_rng(seed)
+    rows = SIZES[: random.integers(3, 6)]
+    true = Curve(random.uniform(0.7, 1), random.uniform(0.1, 2), random.uniform(0.05, 1.5))
+    scores = (true.at(rows) + random.normal(0, 0.02, len(rows))).clip(0, 1)
+
+    def miss(values: np.ndarray) -> np.ndarray:
+        return Curve(*values).at(rows) - scores
+
+    start, bounds = (0.95, 1.0, 0.5), ([0.0, 0.0, 0.01], [1.0, 10.0, 3.0])
+    general = 2 * least_squares(miss, start, bounds=bounds).cost
+    found = fit_curve(rows, scores)
+    place = np.array([found.top, found.fall, found.slope])
+    assert ((bounds[0] <= place) & (place <= bounds[1])).all()
+    assert ((found.at(rows) - scores) ** 2).sum() <= general + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("scores", "at_bound"),
+    [
+        ([0.2, 0.6, 0.99], {"top": 1.0}),  # the free optimum would rise above 1
+        ([0.5, 0.5, 0.5], {"fall": 0.0}),
+        ([0.9, 0.7, 0.5], {"fall": 0.0, "top": 0.7}),
+    ],
+)
+def test_a_curve_at_its_bounds(scores: list[float], at_bound: dict[str, float]) -> None:
+    found = vars(fit_curve(np.array([10.0, 20.0, 40.0]), np.array(scores)))
+    assert {name: found[name] for name in at_bound} == pytest.approx(at_bound)
 
 
 def test_no_rows_have_no_rate() -> None:
