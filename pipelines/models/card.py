@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,14 @@ def new_card(
         rows_by_class=dict(sorted(counts.items())),
         fields=fields,
         features=[text for text in derived if text is not None],
-        libraries={library: version(library) for library in LIBRARIES},
+        libraries=_versions(),
     )
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Read once: a study fits hundreds of models."""
+    return {library: version(library) for library in LIBRARIES}
 
 
 def write_card(folder: Path, card: Card) -> None:

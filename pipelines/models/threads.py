@@ -1,9 +1,11 @@
 """How many threads a model computes with."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 # Work on fewer feature values than this is done before threads pay.
 MANY_VALUES = 20_000_000
@@ -16,5 +18,11 @@ def threads_for(values: int) -> Iterator[None]:
     Small steps that wait for each other gain little from a second core on an idle machine, and
     become many times slower on a busy one, where every step waits for the slowest thread.
     """
-    with threadpool_limits(None if values > MANY_VALUES else 1):
+    with _libraries(len(sys.modules)).limit(limits=None if values > MANY_VALUES else 1):
         yield
+
+
+@lru_cache(maxsize=1)
+def _libraries(modules: int) -> ThreadpoolController:
+    """What computes with threads, searched again (4 ms) only when ``modules`` were imported."""
+    return ThreadpoolController()
