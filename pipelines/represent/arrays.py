@@ -10,7 +10,7 @@ FLOAT32_LIMIT = float(np.finfo(np.float32).max)
 
 def column_array(rows: pa.Table, name: str) -> pa.Array:
     """One column in one piece. Raises InputError if the rows lack it."""
-    if name not in rows.column_names:
+    if rows.schema.get_field_index(name) < 0:
         raise InputError(
             f"The rows lack the column {name!r}, which the model was fitted on.",
             "Give rows with the same columns as the training rows.",
