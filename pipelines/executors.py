@@ -169,8 +169,8 @@ def _try_alone(function: Callable[[T], R], task: T) -> R:
         except BrokenExecutor as error:
             raise NetloopError(
                 f"A worker process died twice in {_named(function, task)}.",
-                "Something killed it, most often a lack of memory: try --workers 1, or see dmesg. "
-                "What was finished is kept.",
+                "Something killed it, most often a lack of memory: try one worker (--workers 1, in "
+                "a spec data.workers: 1), or see dmesg. What is on disk is kept.",
             ) from error
 
 

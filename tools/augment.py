@@ -15,6 +15,7 @@ from pipelines.augment.made_rows import MadeRows
 from pipelines.augment.names import ARMS, BATCH, ROUNDS, Votes
 from pipelines.augment.settings import MOST_AMOUNT, REPEATS, StudySettings, one_of
 from pipelines.errors import InputError
+from pipelines.executors import WORTH_PROCESSES
 from pipelines.store.files import canonical_json, write_atomic
 from tools.absent import LearnParams
 from tools.design import device_of
@@ -199,11 +200,12 @@ def _estimate_explore(params: ExploreParams, context: ToolContext) -> Estimate:
     rows = [most * (count if params.within else params.per_class) for count in classes.values()]
     calls = params.trials() * sum(_calls(name, rows) for name in params.arms)
     sides = ("train",) if params.within else ("train", "validation")
-    workers = 0 if context.workers.kind == "serial" else min(context.workers.size, params.trials())
+    workers = context.workers.chosen(params.trials(), WORTH_PROCESSES)
+    processes = workers.size if workers.kind in ("processes", "dask") else 0
     return Estimate(
         rows=count_on(context, *sides),
         minutes=context.rates.minutes("explore_arms", params.fits()),
-        memory_mb=STUDY_MB + WORKER_MB * workers,
+        memory_mb=STUDY_MB + WORKER_MB * min(processes, params.trials()),
         llm_calls=calls,
         tokens=calls * TOKENS_PER_CALL,
     )

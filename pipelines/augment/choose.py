@@ -58,12 +58,14 @@ def tried(
     _, numbers = class_numbers(labels_of(rows), rows)
     folds = folds_of(numbers)
     trials = []
-    for number in range(REPEATS * folds):
-        progress("making rows", number, REPEATS * folds, "folds")
+    every = REPEATS * folds
+    for number in range(every):
+        progress("making rows", number, every, "folds")
         repeat, held = divmod(number, folds)
         out = stratified_folds(numbers, folds, seed + repeat) == held
         real, judges = rows.filter(pa.array(~out)), rows.filter(pa.array(out))
         trials.append(trial_of(study, real, None, judges, seed + number))
+    progress("making rows", every, every, "folds")
     scores = scores_of_all(trials, workers, progress, "folds")
     return Trials(folds, rows.num_rows, scores, [trial.made for trial in trials])
 

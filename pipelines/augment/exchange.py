@@ -13,6 +13,8 @@ DEAREST = 8.0  # a synthetic row is not said to be worth more real ones than thi
 SLOPES = (0.01, 3.0)  # of a learning curve
 FARTHEST = 10.0  # that one real row alone may fall below the top
 TRIED, ROUNDS = 40, 4  # slopes, each round within two steps of the one before
+# Through two sizes go curves of many slopes: then the one nearest to the usual slope.
+USUAL, TIE = 0.5, 1e-12
 
 
 class Rate(BaseModel):
@@ -46,7 +48,7 @@ def fit_curve(rows: np.ndarray, scores: np.ndarray) -> Curve:
     for _ in range(ROUNDS):
         slopes = np.geomspace(low, high, TRIED)
         tops, falls, misses = _lines(np.maximum(rows, 1.0) ** -slopes[:, None], scores)
-        best = int(misses.argmin())
+        best = int((misses + TIE * np.log(slopes / USUAL) ** 2).argmin())
         low, high = slopes[max(best - 1, 0)], slopes[min(best + 1, TRIED - 1)]
     return Curve(float(tops[best]), float(falls[best]), float(slopes[best]))
 
@@ -75,9 +77,9 @@ def exchange_rate(
     ``real``: scores of shape (draws, sizes) with ``rows`` real rows, shape (sizes,), the fewest
     first; ``synthetic``: of shape (draws, amounts) with the fewest and ``added`` synthetic ones,
     shape (amounts,). The interval resamples draws. None where nothing can be said: no synthetic row
-    was made, or more real rows do not help either.
+    was made, there are no more real rows, or they do not help either.
     """
-    if not added.any():
+    if not added.any() or len(set(rows)) < 2:
         return None
     gains = real[:, 1:] - real[:, :1]
     draws = len(real)

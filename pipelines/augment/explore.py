@@ -55,6 +55,7 @@ def explore(
         real = rows.take(pa.array(draw))
         rest = rows.take(pa.array(np.setdiff1d(np.arange(rows.num_rows), draw)))
         trials.append(trial_of(study, real, rest, test_rows, seed + number, absent))
+    progress("making rows", len(draws), len(draws), "draws")
     scores = scores_of_all(trials, workers, progress, "draws")
     made, unseen = [trial.made for trial in trials], trials[0].absent
     drawn = rows.take(pa.array(np.unique(np.concatenate(draws))))

@@ -10,14 +10,16 @@ from pipelines.progress import Progress
 
 # To start processes and what they import takes seconds: less work than this is done here.
 WORTH_SECONDS = 10.0
+# Trials by which that is told: the first may have to import what trains its models.
+TIMED = 2
 
 
 def scores_of_all(
     trials: Sequence[Trial], workers: Workers, progress: Progress, unit: str
 ) -> list[Scores]:
-    """``scores_of`` each trial, in their order: they are the same whoever computes them.
+    """``scores_of`` each trial, in their order: on like machines the same whoever computes them.
 
-    The first is done here and timed, so that ``auto`` workers are processes where that is worth
+    With ``auto`` workers the first trials are done here, and the others by processes if it is worth
     it. Raises what models refuse, and as ``run_all`` does.
     """
     done = count()
@@ -26,11 +28,13 @@ def scores_of_all(
         progress(unit, next(done), len(trials), unit)
 
     tell()
-    started = time.monotonic()
-    first, *others = trials
-    found = [scores_of(first)]
-    left = (time.monotonic() - started) * len(others)
-    if workers.kind == "auto" and left < WORTH_SECONDS:
+    here = trials[:TIMED] if workers.kind == "auto" else ()
+    others, found, seconds = trials[len(here) :], [], 0.0
+    for trial in here:
+        started = time.monotonic()
+        found.append(scores_of(trial))
+        seconds = time.monotonic() - started
+        tell()
+    if workers.kind == "auto" and seconds * len(others) < WORTH_SECONDS:
         workers = SERIAL
-    tell()
     return [*found, *run_all(scores_of, others, workers, finished=tell)]

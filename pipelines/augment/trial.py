@@ -108,6 +108,10 @@ class Trial:
     absent: np.ndarray
     seed: int
 
+    def __str__(self) -> str:
+        """Its number, for messages: no cell of its rows."""
+        return f"the draw of seed {self.seed}"
+
 
 def trial_of(
     study: Study,

@@ -15,9 +15,11 @@ from pipelines.augment.gate.pair import MOST_ROWS, Pair, Space, label_array, sam
 from pipelines.augment.names import DOUBTS
 from pipelines.models.base import FOLDS, stratified_folds
 
-# A model doubts a label if another is so many times as likely. Any likelier one would take more
-# right rows, those near the border, than it takes wrong ones (docs/numbers.md).
-LIKELIER = 1.25
+# Models that single wrong labels do not sway say things about half as surely as they are, in
+# logarithms of odds (docs/numbers.md).
+SURENESS = 0.5
+# No author is taken for one that never errs: a few real rows cannot show it.
+LEAST_WRONG = 0.05
 # What is left of a label among wrong ones, at least: a real row counts as 16 made ones at most.
 LEAST_LEFT = 0.25
 
@@ -36,7 +38,8 @@ def doubts(pair: Pair) -> np.ndarray | None:
     some = sampled(made, MOST_ROWS, pair.seed).cast(real_rows.schema)
     space = Space.fit(pa.concat_tables([real_rows, some]), masks=())
     real, claimed = space.points(real_rows), label_array(made)
-    weight = real_weight(found.wrong_share(DOUBTS), len(np.unique(pair.real.labels)))
+    wrong, classes = found.wrong_share(DOUBTS), len(np.unique(pair.real.labels))
+    weight, likelier = real_weight(wrong, classes), least_odds(wrong, classes)
     _, numbers = np.unique(claimed, return_inverse=True)
     fold = stratified_folds(numbers, FOLDS, pair.seed)
     against = np.zeros(made.num_rows, dtype=np.int64)
@@ -53,15 +56,32 @@ def doubts(pair: Pair) -> np.ndarray | None:
         for points in space.batches(made.filter(pa.array(out))):
             judged = [*islice(places, len(points))]
             for model in models:
-                against[judged] += _doubted(model, points, claimed[judged])
+                against[judged] += _doubted(model, points, claimed[judged], likelier)
     return against
 
 
-def _doubted(model: Any, points: np.ndarray, claimed: np.ndarray) -> np.ndarray:
+def _doubted(model: Any, points: np.ndarray, claimed: np.ndarray, odds: float) -> np.ndarray:
     """Which claimed labels a model doubts, shape (rows,): also each that it does not know."""
     chances = model.predict_proba(points)
     own = (chances * (model.classes_ == claimed[:, None])).sum(axis=1)
-    return np.asarray(chances.max(axis=1) > LIKELIER * own)
+    return np.asarray(chances.max(axis=1) > odds * own)
+
+
+def least_odds(wrong: float, classes: int) -> float:
+    """How many times as likely as its own label another must be for a made row to be doubted.
+
+    A label is likelier wrong than right where the odds against it outweigh those that it is one of
+    the share ``wrong``, spread evenly over the other classes (Bayes). Models that learn from such
+    labels see odds that these blur. So rows near the border, which teach most, are safe while few
+    labels are wrong.
+    """
+    wrong = max(wrong, LEAST_WRONG)
+    other = wrong / (classes - 1)  # how often a row of another class bears this label
+    if other >= 1 - wrong:  # the label says nothing, or the opposite
+        return 1.0
+    own = other / (1 - wrong + other)  # at even odds: the chance of the label, the rest another's
+    seen, against = own * (1 - wrong) + (1 - own) * other, (1 - own) * (1 - wrong) + own * other
+    return float((against / seen) ** SURENESS)
 
 
 def real_weight(wrong: float, classes: int) -> float:

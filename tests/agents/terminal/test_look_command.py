@@ -27,16 +27,20 @@ ESCAPE = "\x1b[2J"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one run that has made rows by marginals, and waits with its design plan."""
+    """A folder with one run that has made rows by marginals, and waits with its design plan.
+
+    A record is bad if one of two amounts is large and the other is not: marginals, which know only
+    one at a time, make as many wrong rows as right ones.
+    """
     folder = tmp_path_factory.mktemp("looked")
     random, path = np.random.default_rng(0), folder / "records.csv"
     lines = ["size,rate,word,kind"]
     for number in range(240):
-        attack = number % 2
+        good = number % 2
+        large = random.integers(2)
         word = [f"{ESCAPE}odd", "plain"][random.integers(2)]
-        lines.append(
-            f"{200 * attack + random.normal(0, 90)},{random.normal()},{word},{'bg'[attack]}"
-        )
+        size, rate = 200 * large, 3 * (large if good else 1 - large)
+        lines.append(f"{size + random.normal(0, 60)},{rate + random.normal()},{word},{'bg'[good]}")
     path.write_text("\n".join(lines) + "\n")
     content = {
         "goal": "Tell bad records from good ones",

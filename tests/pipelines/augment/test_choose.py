@@ -202,8 +202,8 @@ def test_the_progress_reaches_its_end(make_related) -> None:
     study = Study({"arm": nothing}, (MODEL,), MASKS, SIZES)
     choose(study, make_related(10, 0), seed=0, progress=tell)
     total = REPEATS * FOLDS
-    assert seen[:total] == [("making rows", number, total) for number in range(total)]
-    assert seen[total:] == [("folds", number, total) for number in range(total + 1)]
+    parts = ("making rows", "folds")
+    assert seen == [(part, number, total) for part in parts for number in range(total + 1)]
 
 
 def test_the_same_seed_finds_the_same(make_related) -> None:

@@ -104,5 +104,18 @@ def test_a_curve_at_its_bounds(scores: list[float], at_bound: dict[str, float]) 
     assert {name: found[name] for name in at_bound} == pytest.approx(at_bound)
 
 
+def test_two_sizes_have_one_curve_whatever_is_rounded() -> None:
+    """Curves of many slopes go through two points."""
+    rows = np.array([20.0, 40.0, 40.0])
+    found = [fit_curve(rows, np.array([0.7, 0.8, 0.8]) + step * 2e-16) for step in range(5)]
+    assert found[0].at(rows) == pytest.approx([0.7, 0.8, 0.8])
+    assert [one.slope for one in found] == pytest.approx([found[0].slope] * 5, rel=1e-3)
+
+
+def test_no_more_real_rows_have_no_rate() -> None:
+    same = np.full(3, 20.0)
+    assert exchange_rate(same, real()[:, :3], ADDED, scores(1.0), seed=0) is None
+
+
 def test_no_rows_have_no_rate() -> None:
     assert exchange_rate(SIZES, real(), np.zeros(3), scores(0.0)[:, :3], seed=0) is None

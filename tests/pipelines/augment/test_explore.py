@@ -202,8 +202,8 @@ def test_the_progress_reaches_its_end(make_related) -> None:
         seed=0,
         progress=lambda what, done, total, unit: seen.append((what, done, total)),
     )
-    assert seen[:6] == [("making rows", number, 6) for number in range(6)]
-    assert seen[6:] == [("draws", number, 6) for number in range(7)]
+    assert seen[:7] == [("making rows", number, 6) for number in range(7)]
+    assert seen[7:] == [("draws", number, 6) for number in range(7)]
 
 
 # --- absent families -----------------------------------------------------------------------------

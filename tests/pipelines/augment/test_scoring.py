@@ -35,8 +35,9 @@ def screen(real: pa.Table, made: pa.Table, seed: int) -> np.ndarray:
 
 @pytest.mark.slow
 def test_processes_find_what_one_finds_to_the_bit(make_related) -> None:
-    """Whatever trains on threads of its own, and whatever draws random numbers."""
-    study = Study({"smote": copies}, ("random_forest", "cnn"), (), (1.0,), screen=screen)
+    """Whatever draws random numbers, or would train on threads."""
+    models = ("random_forest", "hist_gradient_boosting", "cnn")
+    study = Study({"smote": copies}, models, (), (1.0,), screen=screen)
     real, judges = make_related(10, 0, 2.0, 2), make_related(30, 1, 2.0, 2)
     absent = np.arange(judges.num_rows) < 5
     pair = [trial_of(study, real, None, judges, seed, absent) for seed in range(2)]
@@ -88,8 +89,29 @@ def test_processes_are_started_where_that_is_worth_it(
     assert asked == [expected]
 
 
+def test_what_the_first_trial_imports_is_not_taken_for_its_work(
+    make_related, asked, monkeypatch
+) -> None:
+    """A clock that stands still but for the first trial."""
+    times = iter([0.0, 100.0, 100.0, 100.1])
+    monkeypatch.setattr(scoring.time, "monotonic", lambda: next(times))
+    scores_of_all(trials(make_related), AUTO, silent, "draws")
+    assert asked == [SERIAL]
+
+
+def test_who_names_processes_has_all_trials_done_by_them(make_related, monkeypatch) -> None:
+    monkeypatch.setattr(scoring, "scores_of", lambda trial: pytest.fail("done here"))
+    monkeypatch.setattr(scoring, "run_all", lambda function, tasks, *_, **__: [*tasks])
+    assert len(scores_of_all(trials(make_related), PROCESSES, silent, "draws")) == 4
+
+
+def test_a_trial_that_kills_its_worker_is_named_without_its_cells(make_related) -> None:
+    [trial] = trials(make_related, 1)
+    assert str(trial) == f"{trial}" == "the draw of seed 0"
+
+
 def test_the_scores_are_in_the_order_of_the_trials(make_related) -> None:
-    """Trials of other sizes, the largest first: it is done last."""
+    """Trials of other sizes, the largest first: others are done before it."""
     study = Study({}, ("majority",), (), (1.0,))
     sizes = (300, 4, 3, 2)
     each = [
@@ -119,4 +141,4 @@ def test_what_a_model_refuses_is_raised_as_it_was(make_related, workers: Workers
     real = make_related(5, 0)
     good, bad = trials(make_related, 1)[0], trial_of(study, real, None, real, 0)
     with pytest.raises(InputError, match="nothing"):
-        scores_of_all([good, bad, bad], workers, silent, "draws")
+        scores_of_all([good, good, bad], workers, silent, "draws")

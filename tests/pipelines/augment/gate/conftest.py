@@ -60,7 +60,7 @@ def _put(rows: pa.Table, name: str, places: object, values: object) -> pa.Table:
     return rows.set_column(at, kept, pa.array(column.tolist(), kept.type))
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def small_forests() -> Iterator[None]:
     """Forests of few trees: dozens of them are grown here."""
     with pytest.MonkeyPatch.context() as patch:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.augment.gate.peers import _doubted, doubts, real_weight
+from pipelines.augment.gate.peers import _doubted, doubts, least_odds, real_weight
 
 TURN = {"benign": "scan", "scan": "worm", "worm": "benign"}
 
@@ -117,8 +117,46 @@ class Model:
         return np.column_stack([points, 1 - points])
 
 
-def test_a_label_is_doubted_if_another_is_a_quarter_likelier() -> None:
+def test_a_label_is_doubted_if_another_is_so_much_likelier() -> None:
     chances = np.array([0.2, 0.44, 0.45, 0.9])
     claimed = np.array([["a"] * 4, ["b", "b", "b", "new"]], object)
-    assert _doubted(Model(), chances, claimed[0]).tolist() == [True, True, False, False]
-    assert _doubted(Model(), chances, claimed[1]).tolist() == [False, False, False, True]
+    assert _doubted(Model(), chances, claimed[0], 1.25).tolist() == [True, True, False, False]
+    assert _doubted(Model(), chances, claimed[1], 1.25).tolist() == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "classes", "odds"),
+    [
+        (0.2, 2, (0.68 / 0.32) ** 0.5),  # a chance of 0.2 is seen as 0.2 * 0.8 + 0.8 * 0.2
+        (0.4, 2, (0.52 / 0.48) ** 0.5),
+        (0.5, 2, 1.0),
+        (0.9, 2, 1.0),  # at least
+        (1.0, 2, 1.0),
+        # at even odds 1 to 18 for the label, which 0.05 of the rows of each other class bear
+        (0.1, 3, ((18 * 0.9 + 0.05) / (0.9 + 18 * 0.05)) ** 0.5),
+    ],
+)
+def test_the_odds_that_doubt_a_label(wrong: float, classes: int, odds: float) -> None:
+    assert least_odds(wrong, classes) == pytest.approx(odds)
+
+
+def test_fewer_wrong_labels_take_higher_odds() -> None:
+    found = [least_odds(wrong, 2) for wrong in (0.0, 0.05, 0.1, 0.3, 0.5)]
+    assert found == sorted(found, reverse=True)
+    assert found[0] == found[1] == pytest.approx((0.905 / 0.095) ** 0.5), "nobody never errs"
+
+
+def test_rows_at_the_border_are_safe_while_few_labels_are_wrong(make_records, pair_of) -> None:
+    """They teach most, and look a little more like rows of the other class."""
+    random = np.random.default_rng(0)
+
+    def rows(count: int, wrong: float) -> pa.Table:
+        truth = random.random(count) < 0.5
+        x = np.where(truth, 1.0, -1.0) * random.exponential(1.0, count)
+        named = truth ^ (random.random(count) < wrong)
+        return make_records(["ba"[one] for one in named.astype(int)], x=x)
+
+    real = rows(200, 0.0)
+    few, many = (doubts(pair_of(real, rows(400, wrong))) for wrong in (0.0, 0.4))
+    assert (few >= 2).mean() < 0.02
+    assert (many >= 2).mean() > 0.35
