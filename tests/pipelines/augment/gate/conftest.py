@@ -60,9 +60,9 @@ def _put(rows: pa.Table, name: str, places: object, values: object) -> pa.Table:
     return rows.set_column(at, kept, pa.array(column.tolist(), kept.type))
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def small_forests() -> Iterator[None]:
-    """Forests of few trees: dozens of them are grown here."""
+    """Forests of few trees: dozens of them are grown here. Other folders' tests get theirs back."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pipelines.augment.gate.models.TREES", 20)
         yield
