@@ -78,6 +78,7 @@ def _explored(spec: "Spec", workspace: Path) -> "tuple[RunFolder, StudyOnPage]":
     from agents.policy import approve_all
     from agents.terminal.progress import RichProgress
     from agents.trail import Trail
+    from agents.workbench import Drained
     from pipelines.augment.findings import Exploration
     from pipelines.datasets.sources import describe_source
     from pipelines.errors import NetloopError
@@ -92,10 +93,16 @@ def _explored(spec: "Spec", workspace: Path) -> "tuple[RunFolder, StudyOnPage]":
     run = create_run(workspace, spec, "ask")
     sys.stderr.write(f"Run {run.id} in {run.path.parent}\n")
     console = Console(stderr=True, markup=False, highlight=False)
-    with RichProgress(console) as progress, opened(run, workspace, progress) as life_cycle:
-        life_cycle.bench.planner = planner_of(run, workspace)
-        life_cycle.advance(decide)
-        digest = life_cycle.state()["artifacts"].get("exploration")
+    try:
+        with RichProgress(console) as progress, opened(run, workspace, progress) as life_cycle:
+            life_cycle.bench.planner = planner_of(run, workspace)
+            life_cycle.advance(decide)
+            digest = life_cycle.state()["artifacts"].get("exploration")
+    except KeyboardInterrupt:
+        raise Drained(
+            f"The study of run {run.id} was interrupted.",
+            f"Rows that a model wrote are kept. Go on: netloop runs resume {run.id}",
+        ) from None
     if digest is None:
         raise NetloopError(
             f"Run {run.id} stopped before the study of synthetic rows.",

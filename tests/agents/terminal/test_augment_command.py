@@ -132,6 +132,26 @@ def test_a_model_whose_truth_is_known(
         assert found["models"]["knn"]["verdict"]["kind"] == "none"
 
 
+def test_ctrl_c_says_how_to_go_on(
+    run: Command, spec_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.augment.explore.scores_of_all", interrupted)
+        ended = run("augment", spec_file, "--workspace", tmp_path / "w")
+    assert ended.code == 130
+    [stopped] = RunFolder.all(tmp_path / "w")
+    words = " ".join(ended.err.split())
+    assert f"The study of run {stopped.id} was interrupted." in words
+    assert f"Go on: netloop runs resume {stopped.id}" in words
+    again = run("runs", "resume", stopped.id, "--workspace", tmp_path / "w")
+    assert again.code == 3, again.err
+    events = [event.type for event in read_events(stopped.events)]
+    assert "run.resumed" in events
+
+
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_arms_have_their_names_at_every_width(width: int) -> None:
     """Intervals give way, names do not."""
