@@ -45,7 +45,8 @@ def arms(model: ModelFindings, real_rows: int, metric: str) -> Draw:
         axes.set_xlabel(f"rows added to {real_rows} real ones")
         axes.set_ylabel(metric)
         axes.grid(color=theme.grid, linewidth=0.8)
-        axes.legend(frameon=False, labelcolor=theme.ink, fontsize=7.5)
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 3}
+        axes.legend(frameon=False, labelcolor=theme.ink, fontsize=7.5, **below)
         return figure
 
     return draw
