@@ -23,7 +23,7 @@ def threads_for(values: int) -> Iterator[None]:
 
 
 @contextmanager
-def fitting(values: int) -> Iterator[None]:
+def while_fitting(values: int) -> Iterator[None]:
     """``threads_for`` a scikit-learn model whose parameters are constants: to check them anew for
     every tree takes a third of what a small forest takes."""
     from sklearn import config_context

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from pipelines.models.base import FOLDS, stratified_folds
 from pipelines.models.baselines.ladder import Logistic, NearestNeighbours
-from pipelines.models.threads import fitting
+from pipelines.models.threads import while_fitting
 
 TREES = 50
 LEAF_ROWS = 3
@@ -33,7 +33,7 @@ neighbours: Learner = NearestNeighbours().train
 
 def fitted(learner: Learner, points: np.ndarray, targets: np.ndarray, seed: int) -> Any:
     """A model that learned from ``points``, shape (rows, features)."""
-    with fitting(points.size):
+    with while_fitting(points.size):
         return learner(points, targets, seed)
 
 
@@ -52,7 +52,7 @@ def fitted_by_weight(
         ),
         LogisticRegression(C=0.1, class_weight=even, max_iter=1000),
     ]
-    with fitting(points.size), warnings.catch_warnings():
+    with while_fitting(points.size), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return [model.fit(points, targets, sample_weight=weights) for model in models]
 

@@ -13,7 +13,7 @@ from pipelines.errors import InputError
 from pipelines.models.base import Epoch, class_numbers, in_batches
 from pipelines.models.card import Card, new_card, read_card, write_card
 from pipelines.models.skops_file import read_skops, write_skops
-from pipelines.models.threads import fitting, threads_for
+from pipelines.models.threads import threads_for, while_fitting
 from pipelines.progress import Progress
 from pipelines.represent.features import FeatureEncoder
 from pipelines.represent.scaling import Scaler
@@ -78,7 +78,7 @@ class Baseline(ABC):
         self.encoder = FeatureEncoder.fit(rows, masks)
         features = self.encoder.transform(rows)
         self.scaler = Scaler.fit(features) if self.scaled else None
-        with fitting(features.size):
+        with while_fitting(features.size):
             self.fitted = self.train(self._scale(features), numbers, seed)
         progress(f"fitting {self.name}", 1, 1, "models")
 

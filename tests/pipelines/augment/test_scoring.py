@@ -61,7 +61,7 @@ def trials(make_related, count: int = 4) -> list[Trial]:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Workers]:
-    """Who was given all trials but the first."""
+    """Who was given the trials that are not done here to tell what they take."""
     seen: list[Workers] = []
 
     def run_all(function: Any, tasks: Any, workers: Workers, **_: Any) -> Iterator[Scores]:

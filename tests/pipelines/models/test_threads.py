@@ -12,7 +12,7 @@ import torch
 from threadpoolctl import threadpool_info
 
 from pipelines.models.cnn.training import one_thread
-from pipelines.models.threads import MANY_VALUES, fitting, threads_for
+from pipelines.models.threads import MANY_VALUES, threads_for, while_fitting
 
 
 def threads() -> list[int]:
@@ -49,7 +49,7 @@ def test_a_library_that_is_loaded_later_is_found() -> None:
 
 
 def test_parameters_go_unchecked_only_while_we_fit() -> None:
-    with pytest.raises(KeyError), fitting(1000):
+    with pytest.raises(KeyError), while_fitting(1000):
         assert set(threads()) == {1}
         assert sklearn.get_config()["skip_parameter_validation"] is True
         raise KeyError
