@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
 
 from pipelines.models.base import FOLDS, stratified_folds
 from pipelines.models.baselines.ladder import Logistic, NearestNeighbours
@@ -15,6 +17,8 @@ from pipelines.models.threads import while_fitting
 
 TREES = 50
 LEAF_ROWS = 3
+# Rows whose neighbourhoods a kernel's model is made of, at most.
+LANDMARKS = 300
 
 # Fits a scikit-learn classifier on points (rows, features) and targets (rows,), with a seed.
 Learner = Callable[[np.ndarray, np.ndarray, int], Any]
@@ -40,21 +44,23 @@ def fitted(learner: Learner, points: np.ndarray, targets: np.ndarray, seed: int)
 def fitted_by_weight(
     points: np.ndarray, targets: np.ndarray, weights: np.ndarray, seed: int
 ) -> list[Any]:
-    """Three models that single wrong labels do not sway (a leaf holds three rows or more, the
-    linear one is drawn to 0) of ``points``, shape (rows, features), with weights (rows,)."""
+    """Three models that single wrong labels do not sway of ``points``, shape (rows, features), with
+    weights (rows,): a leaf holds three rows or more, and the third, a Gaussian kernel's, bends
+    slowly (its width is the distance of points that differ by a deviation in every feature)."""
     even = "balanced"
-    models = [
-        RandomForestClassifier(
-            TREES, min_samples_leaf=LEAF_ROWS, class_weight=even, n_jobs=1, random_state=seed
-        ),
-        ExtraTreesClassifier(
-            TREES, min_samples_leaf=LEAF_ROWS, class_weight=even, n_jobs=1, random_state=seed
-        ),
-        LogisticRegression(C=0.1, class_weight=even, max_iter=1000),
+    trees = [
+        forest(TREES, min_samples_leaf=LEAF_ROWS, class_weight=even, n_jobs=1, random_state=seed)
+        for forest in (RandomForestClassifier, ExtraTreesClassifier)
     ]
+    kernel = Nystroem(
+        gamma=1 / points.shape[1], n_components=min(len(points), LANDMARKS), random_state=seed
+    )
+    smooth = LogisticRegression(class_weight=even, max_iter=1000)
     with while_fitting(points.size), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return [model.fit(points, targets, sample_weight=weights) for model in models]
+        models = [model.fit(points, targets, sample_weight=weights) for model in trees]
+        smooth.fit(kernel.fit_transform(points), targets, sample_weight=weights)
+    return [*models, Pipeline([("kernel", kernel), ("smooth", smooth)])]
 
 
 def out_of_fold(learner: Learner, points: np.ndarray, targets: np.ndarray, seed: int) -> np.ndarray:
