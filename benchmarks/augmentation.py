@@ -11,7 +11,8 @@ duplicates beside them, accuracy on validation rows. Prints what it recommends, 
 (1 is the truth for the perfect one), the gate's words, how much of what wrong labels cost the
 filter recovers, and how often a recommendation was wrong: to use what does not gain over all
 repetitions together, or to make none of perfect rows. Every repetition has a halving of its own.
-Studies that lie in the folder ``--keep`` are read instead of made: machines can share the work.
+Studies that lie in the folder ``--keep``, made with the same options, are read instead of made:
+machines can share the work.
 
 What a study costs in calls and tokens, whatever model learns from the rows (knn is quick):
 

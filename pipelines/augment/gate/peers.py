@@ -15,10 +15,10 @@ from pipelines.augment.gate.pair import MOST_ROWS, Pair, Space, label_array, sam
 from pipelines.augment.names import DOUBTS
 from pipelines.models.base import stratified_folds
 
-# Models that single wrong labels do not sway say things about half as surely as they are, in
+# Models that single wrong labels do not sway say things about a third as surely as they are, in
 # logarithms of odds (docs/numbers.md).
 SURENESS = 0.35
-# A row's judges learned from nine tenths of all others: they need each of few rows.
+# A row's judges learned from nine tenths of the made rows: of few, every one tells.
 FOLDS = 10
 # No author is taken for one that never errs: a few real rows cannot show it.
 LEAST_WRONG = 0.05

@@ -85,6 +85,32 @@ def test_a_category_that_no_real_row_has_tells_made_rows_apart(make_records, pai
     assert np.flatnonzero(against >= 2).tolist() == [45, 75]
 
 
+def test_all_models_see_a_class_that_lies_around_another(make_records, pair_of) -> None:
+    """No straight border tells them apart."""
+    random = np.random.default_rng(0)
+
+    def ring(count: int, flips: Sequence[int]) -> pa.Table:
+        outer = np.arange(count) % 2
+        angle, far = random.uniform(0, 2 * np.pi, count), 0.3 + 1.7 * outer
+        outer[list(flips)] ^= 1
+        x, y = far * np.cos(angle), far * np.sin(angle)
+        return make_records(["ab"[one] for one in outer], x=x.tolist(), y=y.tolist())
+
+    against = doubts(pair_of(ring(40, ()), ring(120, range(24))))
+    assert (against[:24] == 3).mean() > 0.9
+    assert (against[24:] == 0).mean() > 0.9
+
+
+def test_a_kernel_of_fewer_landmarks_than_rows(
+    world, pair_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.augment.gate.models.LANDMARKS", 25)
+    against = doubts(pair_of(world(60, 0), flipped(world(150, 1), some(0.2))))
+    wrong = np.isin(np.arange(150), some(0.2))
+    assert (against[wrong] == 3).mean() > 0.5
+    assert (against[~wrong] == 3).mean() < 0.05
+
+
 def test_too_few_real_rows_say_nothing(world, pair_of, plain) -> None:
     assert doubts(pair_of(world(12, 0), world(30, 1))) is None
     one = plain(x=[1.5] * 30)
