@@ -21,13 +21,16 @@ SURENESS = 0.35
 # A row's judges learned from nine tenths of the made rows: of few, every one tells.
 FOLDS = 10
 # No author is taken for one that never errs: a few real rows cannot show it.
-LEAST_WRONG = 0.05
+LEAST_WRONG = 0.02
+# No model is taken for surer than this: it knows some hundred rows.
+LEAST_CHANCE = 0.001
 # What is left of a label among wrong ones, at least: a real row counts as 16 made ones at most.
 LEAST_LEFT = 0.25
 
 
 def doubts(pair: Pair) -> np.ndarray | None:
-    """How many of three models doubt the label of each made row, shape (rows,).
+    """How far three models doubt the label of each made row, shape (rows,): 1 where one of them
+    does, 2 where they do together, by the mean of what they say, 3 where each of them does.
 
     Each learned from the real rows and from the made rows of other folds, in a space that both set
     (few real rows know few categories). None where the real rows are too few to say how many
@@ -41,7 +44,7 @@ def doubts(pair: Pair) -> np.ndarray | None:
     space = Space.fit(pa.concat_tables([real_rows, some]), masks=())
     real, claimed = space.points(real_rows), label_array(made)
     wrong, classes = found.wrong_share(DOUBTS), len(np.unique(pair.real.labels))
-    weight, likelier = real_weight(wrong, classes), least_odds(wrong, classes)
+    weight, bar = real_weight(wrong, classes), np.log(least_odds(wrong, classes))
     _, numbers = np.unique(claimed, return_inverse=True)
     fold = stratified_folds(numbers, FOLDS, pair.seed)
     against = np.zeros(made.num_rows, dtype=np.int64)
@@ -57,16 +60,24 @@ def doubts(pair: Pair) -> np.ndarray | None:
         places = iter(np.flatnonzero(out))
         for points in space.batches(made.filter(pa.array(out))):
             judged = [*islice(places, len(points))]
-            for model in models:
-                against[judged] += _doubted(model, points, claimed[judged], likelier)
+            odds = np.stack([_odds(model, points, claimed[judged]) for model in models])
+            against[judged] = _level(odds, bar)
     return against
 
 
-def _doubted(model: Any, points: np.ndarray, claimed: np.ndarray, odds: float) -> np.ndarray:
-    """Which claimed labels a model doubts, shape (rows,): also each that it does not know."""
-    chances = model.predict_proba(points)
-    own = (chances * (model.classes_ == claimed[:, None])).sum(axis=1)
-    return np.asarray(chances.max(axis=1) > odds * own)
+def _odds(model: Any, points: np.ndarray, claimed: np.ndarray) -> np.ndarray:
+    """The odds of the likeliest other label to the claimed one, in logarithms, shape (rows,). They
+    are high against a label that the model does not know."""
+    chances = np.clip(model.predict_proba(points), LEAST_CHANCE, 1 - LEAST_CHANCE)
+    own = model.classes_ == claimed[:, None]
+    other = np.where(own, 0.0, chances).max(axis=1)
+    return np.asarray(np.log(other / np.where(own, chances, LEAST_CHANCE).max(axis=1)))
+
+
+def _level(odds: np.ndarray, bar: float) -> np.ndarray:
+    """Of odds by each model, shape (models, rows): whether one, their mean and all are above it."""
+    above = odds > bar
+    return np.asarray(above.any(axis=0) + 1 * (odds.mean(axis=0) > bar) + above.all(axis=0))
 
 
 def least_odds(wrong: float, classes: int) -> float:

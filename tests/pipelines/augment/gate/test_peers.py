@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.augment.gate.peers import _doubted, doubts, least_odds, real_weight
+from pipelines.augment.gate.peers import _level, _odds, doubts, least_odds, real_weight
 
 TURN = {"benign": "scan", "scan": "worm", "worm": "benign"}
 
@@ -140,19 +140,45 @@ def test_the_same_seed_doubts_the_same(world, pair_of) -> None:
 
 
 class Model:
-    """A model of two classes that gives what it is asked about."""
+    """A model of three classes that is asked about one row."""
 
-    classes_ = np.array(["a", "b"], object)
+    classes_ = np.array(["a", "b", "c"], object)
+
+    def __init__(self, *chances: float) -> None:
+        self.chances = chances
 
     def predict_proba(self, points: np.ndarray) -> np.ndarray:
-        return np.column_stack([points, 1 - points])
+        return np.tile(self.chances, (len(points), 1))
 
 
-def test_a_label_is_doubted_if_another_is_so_much_likelier() -> None:
-    chances = np.array([0.2, 0.44, 0.45, 0.9])
-    claimed = np.array([["a"] * 4, ["b", "b", "b", "new"]], object)
-    assert _doubted(Model(), chances, claimed[0], 1.25).tolist() == [True, True, False, False]
-    assert _doubted(Model(), chances, claimed[1], 1.25).tolist() == [False, False, False, True]
+@pytest.mark.parametrize(
+    ("chances", "label", "odds"),
+    [
+        ((0.2, 0.5, 0.3), "a", 0.5 / 0.2),
+        ((0.2, 0.5, 0.3), "b", 0.3 / 0.5),
+        ((0.2, 0.5, 0.3), "new", 0.5 / 0.001),
+        ((0.0, 0.0, 1.0), "a", 0.999 / 0.001),
+        ((0.0, 0.0, 1.0), "c", 0.001 / 0.999),
+    ],
+)
+def test_the_odds_of_another_label(chances, label: str, odds: float) -> None:
+    found = _odds(Model(*chances), np.zeros((2, 1)), np.array([label] * 2, object))
+    assert found.tolist() == pytest.approx([np.log(odds)] * 2)
+
+
+@pytest.mark.parametrize(
+    ("odds", "level"),
+    [
+        ((0.4, 0.5, 0.5), 0),  # at the bar is not above it
+        ((0.2, 0.2, 0.6), 1),
+        ((0.1, 0.1, 1.5), 2),  # one that is sure outweighs two that are not
+        ((0.1, 0.7, 0.6), 1),  # two of three, but not together
+        ((0.4, 0.6, 0.7), 2),
+        ((0.6, 0.6, 0.6), 3),
+    ],
+)
+def test_how_far_models_doubt(odds: Sequence[float], level: int) -> None:
+    assert _level(np.array(odds)[:, None], 0.5).tolist() == [level]
 
 
 @pytest.mark.parametrize(
@@ -172,9 +198,9 @@ def test_the_odds_that_doubt_a_label(wrong: float, classes: int, odds: float) ->
 
 
 def test_fewer_wrong_labels_take_higher_odds() -> None:
-    found = [least_odds(wrong, 2) for wrong in (0.0, 0.05, 0.1, 0.3, 0.5)]
+    found = [least_odds(wrong, 2) for wrong in (0.0, 0.02, 0.1, 0.3, 0.5)]
     assert found == sorted(found, reverse=True)
-    assert found[0] == found[1] == pytest.approx((0.905 / 0.095) ** 0.35), "nobody never errs"
+    assert found[0] == found[1] == pytest.approx((0.9608 / 0.0392) ** 0.35), "nobody never errs"
 
 
 def test_rows_at_the_border_are_safe_while_few_labels_are_wrong(make_records, pair_of) -> None:
