@@ -13,7 +13,7 @@ from pipelines.augment.names import DOUBTS, Votes
 def trusted(
     real: pa.Table, made: pa.Table, seed: int, *, masks: Sequence[str], votes: Votes = DOUBTS
 ) -> np.ndarray:
-    """Which labels fewer than ``votes`` of three models doubt, shape (made,).
+    """Which labels three models doubt by less than ``votes``, shape (made,).
 
     All are trusted where the real rows are too few to say.
     """
@@ -22,5 +22,5 @@ def trusted(
 
 
 def doubts(real: pa.Table, made: pa.Table, seed: int, *, masks: Sequence[str]) -> np.ndarray | None:
-    """How many of three models doubt each label, shape (made,); None where nobody can say."""
+    """How far three models doubt each label (``peers.doubts``), shape (made,), None as there."""
     return peers.doubts(Pair.of(real, made, masks, seed)) if made.num_rows else None
