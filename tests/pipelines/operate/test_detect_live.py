@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 import time
+from ctypes.util import find_library
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,8 @@ def root() -> None:
         socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
     except (PermissionError, AttributeError) as error:
         pytest.skip(f"capturing is not possible here: {error}")
+    if find_library("pcap") is None:
+        pytest.skip("filters of an interface are compiled by libpcap, which is not installed")
 
 
 @pytest.fixture
