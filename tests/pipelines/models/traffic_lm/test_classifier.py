@@ -56,7 +56,8 @@ def accuracy(model: Any, rows: pa.Table) -> float:
     return float((predict(model, rows) == np.array(labels_of(rows))).mean())
 
 
-@pytest.mark.parametrize(("method", "rate"), [("full", 0.01), ("lora", 0.02)])
+# LoRA at four times this rate learns on some processors and guesses on others.
+@pytest.mark.parametrize(("method", "rate"), [("full", 0.01), ("lora", 0.005)])
 def test_flows_are_learnt(method: str, rate: float, base: Path, flow_rows: Rows) -> None:
     rows, later = flow_rows({"a": 60, "b": 60}), flow_rows({"a": 40, "b": 40}, seed=1)
     model = fitted(base, rows, method=method, epochs=20, learning_rate=rate)
