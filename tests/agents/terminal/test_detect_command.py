@@ -239,12 +239,16 @@ def root() -> None:
         socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
     except (PermissionError, AttributeError) as error:
         pytest.skip(f"capturing is not possible here: {error}")
+
+
+@pytest.fixture
+def filters(root) -> None:
     if find_library("pcap") is None:
         pytest.skip("filters of an interface are compiled by libpcap, which is not installed")
 
 
 @pytest.mark.parametrize("how", ["packets", "signal"])
-def test_an_interface(root, start, detectors, how) -> None:
+def test_an_interface(filters, start, detectors, how) -> None:
     """Datagrams to a port of loopback, until one is seen and ever after."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))

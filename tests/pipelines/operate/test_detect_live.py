@@ -179,6 +179,10 @@ def root() -> None:
         socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
     except (PermissionError, AttributeError) as error:
         pytest.skip(f"capturing is not possible here: {error}")
+
+
+@pytest.fixture
+def filters(root) -> None:
     if find_library("pcap") is None:
         pytest.skip("filters of an interface are compiled by libpcap, which is not installed")
 
@@ -201,7 +205,7 @@ def echo():
         yield send, receiver.getsockname()[1]
 
 
-def test_flows_of_an_interface(root, quick, echo):
+def test_flows_of_an_interface(filters, quick, echo):
     """One while the interface is still listened to, one that is open when that ends."""
     send, port = echo
     stopped: list[bool] = []
@@ -221,7 +225,7 @@ def test_flows_of_an_interface(root, quick, echo):
     beat.join()
 
 
-def test_packets_of_an_interface(root, packet_detector, echo):
+def test_packets_of_an_interface(filters, packet_detector, echo):
     send, port = echo
     threading.Timer(0.5, lambda: [send() for _ in range(5)]).start()
     records = detect_interface(
