@@ -49,18 +49,17 @@ def fitted_by_weight(
     slowly (its width is the distance of points that differ by a deviation in every feature)."""
     even = "balanced"
     trees = [
-        forest(TREES, min_samples_leaf=LEAF_ROWS, class_weight=even, n_jobs=1, random_state=seed)
-        for forest in (RandomForestClassifier, ExtraTreesClassifier)
+        kind(TREES, min_samples_leaf=LEAF_ROWS, class_weight=even, n_jobs=1, random_state=seed)
+        for kind in (RandomForestClassifier, ExtraTreesClassifier)
     ]
-    kernel = Nystroem(
-        gamma=1 / points.shape[1], n_components=min(len(points), LANDMARKS), random_state=seed
-    )
+    landmarks = min(len(points), LANDMARKS)
+    near = Nystroem(gamma=1 / points.shape[1], n_components=landmarks, random_state=seed)
     smooth = LogisticRegression(class_weight=even, max_iter=1000)
+    kernel = Pipeline([("near", near), ("smooth", smooth)])
     with while_fitting(points.size), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         models = [model.fit(points, targets, sample_weight=weights) for model in trees]
-        smooth.fit(kernel.fit_transform(points), targets, sample_weight=weights)
-    return [*models, Pipeline([("kernel", kernel), ("smooth", smooth)])]
+        return [*models, kernel.fit(points, targets, smooth__sample_weight=weights)]
 
 
 def out_of_fold(learner: Learner, points: np.ndarray, targets: np.ndarray, seed: int) -> np.ndarray:
