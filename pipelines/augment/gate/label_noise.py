@@ -37,12 +37,36 @@ class Ballot:
     def wrong_share(self, votes: Votes) -> float:
         """The estimated share of wrong labels (W. Rogan and B. Gladen, 1978): what is contradicted
         more often than right labels are, by how much more often wrong ones are."""
-        seen = float(np.average(self.on_wrong >= votes, weights=self.wrong_weights))
-        usual = self.usual(votes)
+        usual, seen = self.usual(votes), self._seen(votes)
         if seen <= usual:
             return 0.0
         share = (float((self.against >= votes).mean()) - usual) / (seen - usual)
         return min(max(share, 0.0), 1.0)
+
+    def wrong_between(self, votes: Votes) -> tuple[float, float]:
+        """Where that share lies, two of its standard errors to each side (theirs, too). Anywhere,
+        if the models cannot tell."""
+        usual, seen = self.usual(votes), self._seen(votes)
+        if seen <= usual:
+            return 0.0, 1.0
+        share, real = self.wrong_share(votes), len(self.on_right)
+        variance = (
+            _variance(float((self.against >= votes).mean()), len(self.against))
+            + (1 - share) ** 2 * _variance(usual, real)
+            + share**2 * _variance(seen, real)
+        )
+        room = 2 * float(np.sqrt(variance)) / (seen - usual)
+        return max(share - room, 0.0), min(share + room, 1.0)
+
+    def _seen(self, votes: Votes) -> float:
+        """The share of wrong labels that is contradicted."""
+        return float(np.average(self.on_wrong >= votes, weights=self.wrong_weights))
+
+
+def _variance(share: float, rows: int) -> float:
+    """Of a share that so many rows show: never nothing, for they could have shown one more."""
+    share = min(max(share, 1 / (rows + 2)), 1 - 1 / (rows + 2))
+    return share * (1 - share) / rows
 
 
 def _learned(pair: Pair) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

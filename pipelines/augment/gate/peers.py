@@ -44,10 +44,10 @@ def doubts(pair: Pair) -> np.ndarray | None:
     space = Space.fit(pa.concat_tables([real_rows, some]), masks=())
     real, claimed = space.points(real_rows), label_array(made)
     wrong, classes = found.wrong_share(DOUBTS), len(np.unique(pair.real.labels))
-    weight, bar = real_weight(wrong, classes), np.log(least_odds(wrong, classes))
+    weight = real_weight(wrong, classes)
     _, numbers = np.unique(claimed, return_inverse=True)
     fold = stratified_folds(numbers, FOLDS, pair.seed)
-    against = np.zeros(made.num_rows, dtype=np.int64)
+    odds = np.zeros((3, made.num_rows))
     for number in np.unique(fold):
         out = fold == number
         peers = sampled(made.filter(pa.array(~out)), MOST_ROWS, pair.seed)
@@ -60,9 +60,12 @@ def doubts(pair: Pair) -> np.ndarray | None:
         places = iter(np.flatnonzero(out))
         for points in space.batches(made.filter(pa.array(out))):
             judged = [*islice(places, len(points))]
-            odds = np.stack([_odds(model, points, claimed[judged]) for model in models])
-            against[judged] = _level(odds, bar)
-    return against
+            odds[:, judged] = [_odds(model, points, claimed[judged]) for model in models]
+    # The real rows alone are few: the share that all rows doubt is closer to the truth, but where
+    # a whole class is wrong its rows speak for each other.
+    doubted = float((odds.mean(axis=0) > np.log(least_odds(wrong, classes))).mean())
+    wrong = float(np.clip(doubted, *found.wrong_between(DOUBTS)))
+    return _levels(odds, np.log(least_odds(wrong, classes)))
 
 
 def _odds(model: Any, points: np.ndarray, claimed: np.ndarray) -> np.ndarray:
@@ -74,7 +77,7 @@ def _odds(model: Any, points: np.ndarray, claimed: np.ndarray) -> np.ndarray:
     return np.asarray(np.log(other / np.where(own, chances, LEAST_CHANCE).max(axis=1)))
 
 
-def _level(odds: np.ndarray, bar: float) -> np.ndarray:
+def _levels(odds: np.ndarray, bar: float) -> np.ndarray:
     """Of odds by each model, shape (models, rows): whether one, their mean and all are above it."""
     above = odds > bar
     return np.asarray(above.any(axis=0) + 1 * (odds.mean(axis=0) > bar) + above.all(axis=0))

@@ -19,6 +19,39 @@ def test_the_estimate_on_paper() -> None:
     assert found.wrong_share(2) == pytest.approx((0.5 - 0.25) / (0.75 - 0.25))
 
 
+def test_where_the_share_lies_on_paper() -> None:
+    """400 rows, of which 3 in 10 are contradicted, and 100 real ones: 1 in 10 of right labels, 9 in
+    10 of wrong ones. A quarter is wrong, give or take two standard errors."""
+    votes = Ballot(
+        np.repeat([3, 0], [120, 280]),
+        np.repeat([3, 0], [10, 90]),
+        np.repeat([3, 0], [90, 10]),
+        np.ones(100),
+        np.ones(100),
+    )
+    error = np.sqrt(0.3 * 0.7 / 400 + (0.75**2 + 0.25**2) * 0.1 * 0.9 / 100) / 0.8
+    assert votes.wrong_between(2) == pytest.approx((0.25 - 2 * error, 0.25 + 2 * error))
+
+
+def test_few_real_rows_leave_much_open_even_if_all_agree() -> None:
+    """None of ten is contradicted: one of the next ten may be."""
+
+    def between(real: int) -> tuple[float, float]:
+        ones = np.ones(real)
+        return Ballot(
+            np.repeat([3, 0], [40, 160]), np.repeat(0, real), np.repeat(3, real), ones, ones
+        ).wrong_between(2)
+
+    low, high = between(10)
+    assert low < 0.1 < 0.3 < high
+    assert low < between(200)[0] < 0.2 < between(200)[1] < high
+
+
+def test_the_share_lies_between_none_and_all() -> None:
+    assert counted([0] * 4, right=[0] * 4, wrong=[3] * 4).wrong_between(2)[0] == 0
+    assert counted([3] * 4, right=[0] * 4, wrong=[3] * 4).wrong_between(2)[1] == 1
+
+
 def test_weights_are_those_of_the_synthetic_mix() -> None:
     right = Ballot(np.zeros(4), np.array([0, 3]), np.array([3]), np.array([3.0, 1.0]), np.ones(1))
     assert right.usual(2) == 0.25
@@ -26,6 +59,7 @@ def test_weights_are_those_of_the_synthetic_mix() -> None:
 
 def test_models_that_cannot_tell_estimate_nothing() -> None:
     assert counted([3, 3, 3, 3], right=[0, 3, 3, 3], wrong=[0, 3, 3, 3]).wrong_share(2) == 0
+    assert counted([3, 3, 3, 3], right=[0] * 4, wrong=[0] * 4).wrong_between(2) == (0, 1)
 
 
 def flipped(rows: pa.Table, places: list[int]) -> pa.Table:

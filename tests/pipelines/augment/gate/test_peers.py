@@ -1,12 +1,13 @@
 """Labels of made rows are doubted by the real rows and by the other made ones together."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.augment.gate.peers import _level, _odds, doubts, least_odds, real_weight
+from pipelines.augment.gate.peers import _levels, _odds, doubts, least_odds, real_weight
 
 TURN = {"benign": "scan", "scan": "worm", "worm": "benign"}
 
@@ -65,6 +66,33 @@ def test_a_class_that_is_wrong_throughout_is_told_by_the_real_rows(world, pair_o
 def test_right_labels_are_hardly_doubted(world, pair_of, seed: int) -> None:
     against = doubts(pair_of(world(60, seed), world(150, seed + 50)))
     assert (against >= 2).mean() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("guess", "between", "taken"),
+    [
+        (0.1, (0.0, 1.0), 0.2),  # twenty real rows are often so far off
+        (0.4, (0.0, 1.0), 0.2),
+        (0.35, (0.3, 0.4), 0.3),  # what the real rows rule out is not taken
+        (0.05, (0.0, 0.1), 0.1),
+    ],
+)
+def test_all_rows_correct_what_the_real_ones_say_of_wrong_labels(
+    world, pair_of, monkeypatch: pytest.MonkeyPatch, guess: float, between: Any, taken: float
+) -> None:
+    asked: list[float] = []
+
+    def odds(wrong: float, classes: int) -> float:
+        asked.append(wrong)
+        return least_odds(wrong, classes)
+
+    votes = "pipelines.augment.gate.label_noise.Ballot"
+    monkeypatch.setattr(f"{votes}.wrong_share", lambda *_: guess)
+    monkeypatch.setattr(f"{votes}.wrong_between", lambda *_: between)
+    monkeypatch.setattr("pipelines.augment.gate.peers.least_odds", odds)
+    doubts(pair_of(world(60, 0), flipped(world(150, 1), some(0.2))))
+    assert asked[0] == guess
+    assert asked[-1] == pytest.approx(taken, abs=0.05)
 
 
 def test_more_votes_doubt_fewer_rows(world, pair_of) -> None:
@@ -178,7 +206,7 @@ def test_the_odds_of_another_label(chances, label: str, odds: float) -> None:
     ],
 )
 def test_how_far_models_doubt(odds: Sequence[float], level: int) -> None:
-    assert _level(np.array(odds)[:, None], 0.5).tolist() == [level]
+    assert _levels(np.array(odds)[:, None], 0.5).tolist() == [level]
 
 
 @pytest.mark.parametrize(
