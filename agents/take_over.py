@@ -13,13 +13,21 @@ def take_over_calls(source: RunFolder, run: RunFolder) -> None:
     """Finished calls and all artefacts. Calls are listed first: the source may be at work."""
     calls = sorted(source.calls.glob("*.json"))
     found = source.store.root.iterdir() if source.store.root.exists() else []
-    run.store.root.mkdir(exist_ok=True)
     for folder in (folder for folder in found if DIGEST.fullmatch(folder.name)):
-        with scratch_folder(run.store.root) as parent:  # whole or not there, also after a kill
-            shutil.copytree(folder, parent / "content", copy_function=_link)
-            (parent / "content").rename(run.store.root / folder.name)
+        take_over_artefact(folder.name, source, run)
     for path in calls:
         write_atomic(run.calls / path.name, path.read_bytes())
+
+
+def take_over_artefact(digest: str, source: RunFolder, run: RunFolder) -> None:
+    """One artefact, unless it is there already. Raises NetloopError if the source has lost it."""
+    if run.store.has(digest):
+        return
+    folder = source.store.path(digest)
+    run.store.root.mkdir(exist_ok=True)
+    with scratch_folder(run.store.root) as parent:  # whole or not there, also after a kill
+        shutil.copytree(folder, parent / "content", copy_function=_link)
+        (parent / "content").rename(run.store.root / digest)
 
 
 def take_over_answers(source: RunFolder, run: RunFolder, plans: list[str], last: str = "") -> None:

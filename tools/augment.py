@@ -16,6 +16,7 @@ from pipelines.augment.names import ARMS, BATCH, ROUNDS, Votes
 from pipelines.augment.settings import MOST_AMOUNT, REPEATS, StudySettings, one_of
 from pipelines.errors import InputError
 from pipelines.executors import WORTH_PROCESSES
+from pipelines.store.artifacts import DIGEST
 from pipelines.store.files import canonical_json, write_atomic
 from tools.absent import LearnParams
 from tools.design import device_of
@@ -55,6 +56,12 @@ class AugmentParams(LearnParams):
     amount: float = Field(gt=0, le=MOST_AMOUNT, description="Rows to each real one")
     votes: Votes | None = Field(
         default=None, description="Leave out rows whose label so many of three models doubt"
+    )
+    judged: str | None = Field(
+        default=None,
+        pattern=f"^{DIGEST.pattern}$",
+        description="The rows that a person judged (netloop runs look): what they said of each "
+        "holds, whatever models doubt",
     )
     partial: bool = Field(
         default=False,
@@ -152,6 +159,7 @@ def _augment(params: AugmentParams, context: ToolContext) -> ToolResult:
 
     from pipelines.augment.arms import arm_of
     from pipelines.augment.gate.gate import judge
+    from pipelines.augment.judged import Judged
     from pipelines.augment.screen import trusted
     from pipelines.datasets.absent import is_absent
     from pipelines.datasets.keys import text_codes
@@ -166,8 +174,11 @@ def _augment(params: AugmentParams, context: ToolContext) -> ToolResult:
     arm = arm_of(params.arm, params.masks, context.author, context.progress, partial=params.partial)
     made = arm(train, wanted, context.seed)
     kept = made.rows
-    if params.votes:
-        fine = trusted(train, kept, context.seed, masks=params.masks, votes=params.votes)
+    if params.votes or params.judged:
+        judged = Judged.read(context.store.path(params.judged)) if params.judged else None
+        fine = trusted(
+            train, kept, context.seed, masks=params.masks, votes=params.votes, judged=judged
+        )
         kept = kept.filter(pa.array(fine))
     if not kept.num_rows:
         raise InputError(
@@ -176,6 +187,7 @@ def _augment(params: AugmentParams, context: ToolContext) -> ToolResult:
         )
     report = judge(train, kept, masks=params.masks, seed=context.seed, holdout=unseen)
     artifacts = {
+        "made": context.store.make(lambda folder: write_rows(folder, made.rows)),
         "synthetic": context.store.make(lambda folder: write_rows(folder, kept)),
         "gate": context.store.make(
             lambda folder: write_atomic(
@@ -245,6 +257,7 @@ EXPLORE_ARMS = ToolSpec(
     estimate=_estimate_explore,
     needs=("split_rows", "split", f"{FEATURES}?"),
     makes=("exploration",),
+    version=2,
 )
 AUGMENT_ROWS = ToolSpec(
     name="augment_rows",
@@ -254,6 +267,6 @@ AUGMENT_ROWS = ToolSpec(
     run=_augment,
     estimate=_estimate_augment,
     needs=("split_rows", "split"),
-    makes=("synthetic", "gate"),
-    version=2,
+    makes=("made", "synthetic", "gate"),
+    version=3,
 )

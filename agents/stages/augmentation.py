@@ -17,7 +17,12 @@ def _facts(bench: Workbench, state: State) -> dict[str, Any]:
     sides = state["numbers"]["split_rows"]["sizes"]
     found: dict[str, Any] = {"train": sides["train"]["classes"]}
     if looked := looked_at(bench.run, len(versions_of(state, "augmentation")) + 1):
-        found["look"] = {"votes": looked.votes, "words": looked.words}
+        found["look"] = {
+            "votes": looked.votes,
+            "words": looked.words,
+            "judged": looked.judged,
+            "verdicts": looked.verdicts,
+        }
     return found
 
 

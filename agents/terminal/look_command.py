@@ -29,7 +29,9 @@ def look(run: Run, workspace: Workspace = DEFAULT_WORKSPACE) -> None:
     """Look at 20 synthetic rows, and so set how hard to filter.
 
     Half of them bear a label that models doubt. Each stands beside the nearest real row of its
-    class, in the columns that differ most. The next plan that makes rows filters as you judged.
+    class, in the columns that differ most. The next plan that makes rows filters as you judged,
+    leaves out what you called wrong, and takes what you called right for real rows when it doubts
+    others.
 
     Example: netloop runs look last
     """
@@ -93,10 +95,15 @@ def tell(found: "Look", looked: "Looked", console: "Console") -> None:
 
     console.print()
     say(console, looked.words, "bold")
-    if looked.votes == found.before:
+    wrong = looked.right.count(False)
+    if looked.votes == found.before and not wrong:
         say(console, "The rows were made so: there is nothing to do.")
         return
+    if wrong:
+        say(console, f"Rows that you called wrong will be left out, and their equals: {wrong:,}.")
     votes = "null" if looked.votes is None else looked.votes
     say(console, "The run is past that plan. To make the rows again, in a new run:")
     say_exact(console, f"  netloop runs fork {found.run.id} --at augmentation/{found.version}")
-    say(console, f"Edit augment_rows.votes={votes} there; any later version proposes it by itself.")
+    edits = f"augment_rows.votes={votes} augment_rows.judged={looked.judged}"
+    say_exact(console, f"  netloop runs edit last {edits}")
+    say(console, "Any later version of that plan proposes it by itself.")

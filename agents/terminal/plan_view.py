@@ -15,6 +15,7 @@ from agents.terminal.tables import say, title
 from pipelines.errors import InputError
 from pipelines.models.cnn.architecture import Architecture
 from pipelines.models.cnn.shipped import in_words
+from pipelines.store.artifacts import DIGEST
 from pipelines.store.files import canonical_json
 from pipelines.words import counted
 from tools.calls import check_params
@@ -65,7 +66,8 @@ def highest_risk(plan: Plan) -> Risk:
 
 
 def shown(value: Any) -> str:
-    """A parameter's value in words: lists with commas, nothing as ``none``, a network in brief."""
+    """A parameter's value in words: lists with commas, nothing as ``none``, a network or an
+    artefact's name in brief."""
     if isinstance(value, dict) and value.keys() == Architecture.model_fields.keys():
         return in_words(Architecture.model_validate(value))
     if value is None or value == {}:
@@ -74,7 +76,9 @@ def shown(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(shown(each) for each in value) or "none"
-    return value if isinstance(value, str) else canonical_json(value)
+    if not isinstance(value, str):
+        return canonical_json(value)
+    return value[:12] if DIGEST.fullmatch(value) else value
 
 
 def print_changes(plan: Plan, console: Console) -> None:

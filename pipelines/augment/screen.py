@@ -1,4 +1,4 @@
-"""Which made rows to trust, by what the real ones and all others say of their labels."""
+"""Which made rows to trust, by what a person, the real rows and all other made ones say of them."""
 
 from collections.abc import Sequence
 
@@ -7,20 +7,51 @@ import pyarrow as pa
 
 from pipelines.augment.gate import peers
 from pipelines.augment.gate.pair import Pair
+from pipelines.augment.judged import Judged
 from pipelines.augment.names import DOUBTS, Votes
+from pipelines.datasets.fields import LABEL, feature_columns
 
 
 def trusted(
-    real: pa.Table, made: pa.Table, seed: int, *, masks: Sequence[str], votes: Votes = DOUBTS
+    real: pa.Table,
+    made: pa.Table,
+    seed: int,
+    *,
+    masks: Sequence[str],
+    votes: Votes | None = DOUBTS,
+    judged: Judged | None = None,
 ) -> np.ndarray:
-    """Which labels three models doubt by less than ``votes``, shape (made,).
+    """Which labels a person did not call wrong and three models doubt by less than ``votes``, if
+    they are asked: shape (made,).
 
-    All are trusted where the real rows are too few to say.
+    Models doubt none where the real rows are too few to say.
     """
-    found = doubts(real, made, seed, masks=masks)
-    return np.ones(made.num_rows, dtype=bool) if found is None else found < votes
+    fine = np.ones(made.num_rows, bool) if judged is None else judged.verdicts(made, masks) >= 0
+    found = doubts(real, made, seed, masks=masks, judged=judged) if votes else None
+    return fine if found is None else fine & (found < votes)
 
 
-def doubts(real: pa.Table, made: pa.Table, seed: int, *, masks: Sequence[str]) -> np.ndarray | None:
-    """How far three models doubt each label (``peers.doubts``), shape (made,), None as there."""
-    return peers.doubts(Pair.of(real, made, masks, seed)) if made.num_rows else None
+def doubts(
+    real: pa.Table,
+    made: pa.Table,
+    seed: int,
+    *,
+    masks: Sequence[str],
+    judged: Judged | None = None,
+) -> np.ndarray | None:
+    """How far three models doubt each label (``peers.doubts``), shape (made,), None as there.
+
+    They do not doubt what a person judged, and know what was called right as real rows.
+    """
+    if judged is None:
+        return peers.doubts(Pair.of(real, made, masks, seed)) if made.num_rows else None
+    names = [*feature_columns(real.schema, masks), LABEL]
+    schema = real.select(names).schema
+    known = pa.concat_tables([rows.select(names).cast(schema) for rows in (real, judged.right)])
+    unsaid = judged.verdicts(made, masks) == 0
+    found = doubts(known, made.filter(pa.array(unsaid)), seed, masks=masks)
+    if found is None:
+        return None
+    against = np.zeros(made.num_rows, found.dtype)
+    against[unsaid] = found
+    return against

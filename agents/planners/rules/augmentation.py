@@ -114,7 +114,8 @@ def study(evidence: Evidence, settings: AugmentationSpec, why: str) -> Plan:
 def make(evidence: Evidence, arm: str, why: str, amount: float | None = None) -> Plan:
     """Make rows by an arm: as many, and screened, as the study found best, if it did.
 
-    How hard they are filtered a person may have said, who looked at such rows.
+    How hard they are filtered a person may have said, who looked at such rows; what they said of
+    each is heeded.
     """
     explored = evidence.numbers["explore_arms"]["models"]
     known = [found for found in explored if found["arm"] == arm]
@@ -127,6 +128,7 @@ def make(evidence: Evidence, arm: str, why: str, amount: float | None = None) ->
         arm=(arm, why),
         amount=(times, "the surest amount of the study" if known and not amount else why),
         votes=(look["votes"], look["words"]) if look else (votes, "as it was compared"),
+        judged=(look["judged"], look["verdicts"]) if look else (None, "nobody looked at any"),
         masks=(evidence.numbers["audit_shortcuts"]["masks"], "as the audit decided"),
         **absent_of(evidence)[0],
     )

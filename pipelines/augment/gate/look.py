@@ -67,8 +67,8 @@ def recommend_votes(
     """The fewest votes whose rows are wrong more often than not, by a person's verdicts.
 
     ``looked``: positions of rows, ``right``: whether the label of each is; they stand for all rows
-    with as many votes against them. ``before``: the filter that the rows have passed, which stays
-    where no harder one is worth it. Raises InputError if there are not as many verdicts as rows.
+    with as many votes against them. ``before``: the filter so far, which stays where nothing was
+    said of the rows that it takes. Raises InputError if there are not as many verdicts as rows.
     """
     if len(looked) != len(right) or not len(looked):
         raise InputError(f"There are {len(right)} verdicts for {len(looked)} rows.")
@@ -81,24 +81,24 @@ def recommend_votes(
         sizes.append(len(level))
     precision = {votes: _mean(shares[votes:], sizes[votes:]) for votes in VOTES}
     worth = [votes for votes in VOTES if (precision[votes] or 0.0) > WORTH]
-    votes = worth[0] if worth else before
+    unknown = before is not None and precision[before] is None
+    votes = worth[0] if worth else before if unknown else None
     return Advice(
         votes=votes,
         precision=precision,
         missed=shares[0],
-        words=_words(votes, precision, shares[0], bool(worth)),
+        words=_words(votes, precision, shares[0]),
     )
 
 
-def _words(
-    votes: Votes | None, precision: dict[Votes, float | None], missed: float | None, worth: bool
-) -> str:
-    if worth and votes is not None:
+def _words(votes: Votes | None, precision: dict[Votes, float | None], missed: float | None) -> str:
+    if votes is None:
+        words = "No filter takes more wrong rows than right ones: do not filter"
+    elif precision[votes] is None:
+        words = f"Nothing was said of the rows that {votes} of 3 votes take: they stay the filter"
+    else:
         words = f"Filter by {votes} of 3 votes: {precision[votes]:.0%} of the rows they take are"
         words = f"{words} wrong"
-    else:
-        stays = "do not filter" if votes is None else f"{votes} of 3 votes stay"
-        words = f"No harder filter takes more wrong rows than right ones: {stays}"
     unseen = f"; {missed:.0%} of the rows that no model doubts are wrong too" if missed else ""
     return f"{words}{unseen}."
 

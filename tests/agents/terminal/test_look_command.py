@@ -12,17 +12,27 @@ from pseudo_terminal import LISTENS, PseudoTerminal
 
 from agents.checkpoints import Decision, Plan
 from agents.life_cycle import create_run, opened
-from agents.look import Look, Looked, looked_at
+from agents.look import Look, Looked, looked_at, looks_at
 from agents.policy import approve_all
-from agents.retrace import fork
+from agents.retrace import fork, replay
 from agents.spec import Spec
-from agents.terminal.look_command import ask_all
+from agents.terminal.look_command import ask_all, tell
+from agents.terminal.plan_view import render_plan
 from agents.trail import Trail
 from pipelines.augment.gate.look import Beside
+from pipelines.augment.judged import Judged
 from pipelines.errors import InputError, NetloopError
+from pipelines.store.rows import read_rows
 from pipelines.store.run import RunFolder
 
 ESCAPE = "\x1b[2J"
+
+
+def use_marginals(name: str, found: object) -> dict[str, Any]:
+    """A verdict that no study of such rows would come to."""
+    return {"name": name, "kind": "use", "arm": "marginals", "amount": 1.0, "screened": False,
+            "gain": 0.02, "ci": [0.01, 0.03], "words": "Use it.", "alone": 0.7,
+            "draws_needed": None}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +60,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                          "per_class": 4, "draws": 6},
         "design": {"candidates": ["knn"]},
     }  # fmt: skip
-    use = {"kind": "use", "arm": "marginals", "amount": 1.0, "screened": False, "gain": 0.02,
-           "ci": [0.01, 0.03], "words": "Use it.", "alone": 0.7, "draws_needed": None}  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tools.augment._row", lambda name, found: {"name": name, **use})
+        patch.setattr("tools.augment._row", use_marginals)
         run = create_run(folder / ".netloop", Spec.model_validate(content), "ask")
         with opened(run, folder / ".netloop") as life_cycle:
             life_cycle.advance(lambda plan: approve_all(plan) if plan.stage != "design" else None)
@@ -104,7 +112,7 @@ def test_a_person_looks_at_twenty_rows(run: RunFolder, tmp_path: Path) -> None:
     assert "augment_rows.votes=1" in at.words
     assert ESCAPE not in at.screen
     assert "nearest real" in at.words
-    kept = json.loads((run.path / "look.json").read_bytes())
+    (kept,) = json.loads((run.path / "look.json").read_bytes())
     assert (kept["version"], kept["votes"], len(kept["rows"])) == (2, 1, 20)
     assert kept["rows"] == look.places
 
@@ -116,7 +124,7 @@ def test_skipped_rows_count_for_nothing(run: RunFolder, tmp_path: Path) -> None:
         at.until(LISTENS)
         at.say(key)
     assert at.end() == 0
-    kept = json.loads((run.path / "look.json").read_bytes())
+    (kept,) = json.loads((run.path / "look.json").read_bytes())
     assert kept["rows"] == Look.at(run).places[1:2]
     assert kept["votes"] is None
     assert "there is nothing to do" in at.words
@@ -213,7 +221,107 @@ def test_a_fork_proposes_the_filter_in_its_next_version(run: RunFolder, tmp_path
     assert plan.steps[0].reasons["votes"] == looked.words
 
 
-def test_rows_that_were_filtered_so_are_fewer(run: RunFolder, tmp_path: Path) -> None:
+def said_by_a_person(look: Look) -> list[bool]:
+    """Verdicts that have nothing to do with what models doubt: every third row is wrong."""
+    return [number % 3 > 0 for number in range(len(look.places))]
+
+
+def test_what_a_person_called_wrong_is_left_out_by_the_commands_that_are_printed(
+    netloop: Command, run: RunFolder, tmp_path: Path, screen
+) -> None:
+    look = Look.at(run)
+    looked = look.keep(said_by_a_person(look))
+    shown = screen(250)
+    tell(look, looked, shown.console)
+    lines = [line.split()[1:] for line in shown.text.splitlines() if line.startswith("  netloop")]
+    assert [line[1] for line in lines] == ["fork", "edit"]
+    for line in (*lines, ["runs", "approve", "last"]):
+        ended = netloop(*line)
+        assert ended.code in (0, 3), ended.told
+    forked = RunFolder.all(tmp_path / ".netloop")[-1]
+    before, after = labelled(run, "made"), labelled(forked, "synthetic")
+    wrong = {before[place] for place, yes in zip(look.places, looked.right, strict=True) if not yes}
+    right = {before[place] for place, yes in zip(look.places, looked.right, strict=True) if yes}
+    assert len(wrong) == 7 and not wrong & {*after}
+    assert right - wrong <= {*after}, "whatever models doubt"
+
+
+def labelled(run: RunFolder, name: str) -> list[str]:
+    """The rows of an artefact of a run, in words."""
+    path = run.store.path(Trail(run).artifacts[name])
+    return [repr(row) for row in read_rows(path).to_pylist()]
+
+
+def again(run: RunFolder, workspace: Path, *, after: str = "design") -> RunFolder:
+    """A fork in which the plan is refused, so that its next version heeds the look, and approved,
+    up to the plan of another stage."""
+    forked = fork(run, workspace, "augmentation")
+    latest = Trail(forked).turns
+    newest = max(plan.plan.version for plan in latest.values() if plan.plan.stage == "augmentation")
+
+    def decide(plan: Plan) -> Decision | None:
+        if plan.stage == after:
+            return None
+        if plan.version == newest:
+            return Decision(action="reject", plan=plan.digest(), note="by marginals, filtered")
+        return Decision(action="approve", plan=plan.digest())
+
+    pending(forked, workspace, decide)
+    return forked
+
+
+def test_a_later_look_shows_other_rows_and_keeps_what_was_said_before(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    first = Look.at(run)
+    said = first.keep(said_by_a_person(first))
+    forked = again(run, tmp_path / ".netloop")
+    second = Look.at(forked)
+    assert (second.version, second.params["judged"]) == (3, said.judged)
+    assert second.against[first.places[1]] == 0, "nobody doubts what a person judged"
+    rows = labelled(forked, "made")
+    assert rows == labelled(run, "made")
+    assert not {rows[n] for n in first.places} & {rows[n] for n in second.places}
+    later = second.keep([True] * 20)
+    judged = Judged.read(forked.store.path(later.judged))
+    assert (judged.right.num_rows, judged.wrong.num_rows) == (13 + 20, 7)
+
+
+def test_a_run_that_heeded_looks_can_be_repeated(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each plan heeds the look before it, in a run that has none of the artefacts."""
+    monkeypatch.setattr("tools.augment._row", use_marginals)
+    workspace = tmp_path / ".netloop"
+    first = Look.at(run)
+    first.keep(said_by_a_person(first))
+    forked = again(run, workspace)
+    second = Look.at(forked)
+    second.keep([True] * 20)
+    report = replay(forked, workspace)
+    assert report.equal, report.first
+
+
+def test_a_plan_names_what_was_judged_in_brief(run: RunFolder, tmp_path: Path, screen) -> None:
+    look = Look.at(run)
+    looked = look.keep(said_by_a_person(look))
+    plan = Trail(again(run, tmp_path / ".netloop")).turns["augmentation/3"].plan
+    assert plan.steps[0].reasons["judged"] == ("of 20 rows looked at 7 could not be of their class")
+    shown = screen(100)
+    render_plan(plan, shown.console)
+    assert f"judged {looked.judged[:12]} " in " ".join(shown.text.split())
+
+
+@pytest.mark.parametrize("value", ["abc", "0" * 63, "x" * 64])
+def test_what_is_no_artefact_cannot_be_judged(netloop: Command, run: RunFolder, value: str) -> None:
+    netloop("runs", "fork", run.id, "--at", "augmentation/2")
+    ended = netloop("runs", "edit", "last", f"augment_rows.judged={value}")
+    assert ended.code == 2
+    assert "judged" in ended.told
+
+
+def test_rows_that_a_filter_left_out_are_shown_too(run: RunFolder, tmp_path: Path) -> None:
+    """Else nobody could say that it takes too many."""
     Look.at(run).keep(judged(Look.at(run), 1, 2, 3))
     forked = fork(run, tmp_path / ".netloop", "augmentation")
 
@@ -228,8 +336,11 @@ def test_rows_that_were_filtered_so_are_fewer(run: RunFolder, tmp_path: Path) ->
     pending(forked, tmp_path / ".netloop", decide)
     again = Look.at(forked)
     assert (again.version, again.before) == (3, 1)
-    assert len(again.against) < len(Look.at(run).against)
-    assert again.keep([True] * 20).votes == 1, "what stays is no softer than what was made"
+    assert again.against == Look.at(run).against
+    looked = again.keep([True] * 20)
+    assert looked.votes is None, "all that it took was right"
+    assert [one.version for one in looks_at(forked)] == [2, 3], "the earlier look is on record"
+    assert looked_at(forked, 3).version == 2 and looked_at(forked, 4) == looked
 
 
 def test_a_look_binds_later_plans_only(run: RunFolder) -> None:
@@ -237,9 +348,9 @@ def test_a_look_binds_later_plans_only(run: RunFolder) -> None:
     look = Look.at(run)
     looked = look.keep([None, *judged(look, 3)[1:]])
     assert looked_at(run, 2) is None
-    assert looked_at(run, 3) == looked == Looked.model_validate_json(
-        (run.path / "look.json").read_bytes()
-    )  # fmt: skip
+    assert looked_at(run, 3) == looked
+    (kept,) = json.loads((run.path / "look.json").read_bytes())
+    assert Looked.model_validate(kept) == looked
     assert look.places[0] not in looked.rows
 
 

@@ -64,7 +64,7 @@ def test_the_fewest_votes_that_are_right_more_often_than_not(wrong, votes) -> No
 
 def test_the_advice_is_one_sentence() -> None:
     assert recommend_votes(AGAINST, *verdicts({})).words == (
-        "No harder filter takes more wrong rows than right ones: do not filter."
+        "No filter takes more wrong rows than right ones: do not filter."
     )
     assert recommend_votes(AGAINST, *verdicts({3: 1.0, 2: 1.0})).words == (
         "Filter by 1 of 3 votes: 67% of the rows they take are wrong."
@@ -74,13 +74,18 @@ def test_the_advice_is_one_sentence() -> None:
     )
 
 
-def test_a_filter_that_rows_have_passed_stays_or_becomes_harder() -> None:
-    passed = [0] * 40 + [1] * 12
+def test_the_filter_so_far_stays_only_where_nothing_was_said_of_what_it_takes() -> None:
+    against = [0] * 40 + [1] * 12 + [3] * 12
     looked = [0, 1, 40, 41]
-    stays = recommend_votes(passed, looked, [True] * 4, before=2)
+    stays = recommend_votes(against, looked, [True] * 4, before=2)
     assert (stays.votes, stays.precision[2]) == (2, None)
-    assert stays.words.endswith("2 of 3 votes stay.")
-    assert recommend_votes(passed, looked, [True, True, False, False], before=2).votes == 1
+    assert stays.words == (
+        "Nothing was said of the rows that 2 of 3 votes take: they stay the filter."
+    )
+    assert recommend_votes(against, looked, [True, True, False, False], before=2).votes == 1
+    softer = recommend_votes(against, [0, 40, 52, 53], [True, True, False, False], before=1)
+    assert (softer.votes, softer.precision[1]) == (2, 0.5)
+    assert recommend_votes(against, [0, 52, 53], [True] * 3, before=2).votes is None
 
 
 def test_what_was_not_looked_at_is_not_known() -> None:

@@ -1,0 +1,63 @@
+"""Synthetic rows that a person judged: what they said of one holds for its equals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.augment.gate.row_codes import row_codes
+from pipelines.datasets.fields import LABEL, feature_columns
+from pipelines.datasets.keys import column_codes, combine
+from pipelines.store.rows import read_rows, write_rows
+
+RIGHT, WRONG = "right", "wrong"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """``right`` could be of the class that they bear, ``wrong`` could not."""
+
+    right: pa.Table
+    wrong: pa.Table
+
+    @classmethod
+    def of(cls, rows: pa.Table, right: Sequence[bool]) -> Self:
+        """All of the rows, by what was said of each."""
+        fine = np.asarray(right, bool)
+        return cls(rows.filter(pa.array(fine)), rows.filter(pa.array(~fine)))
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """What ``write`` wrote. Raises NetloopError if it is missing or damaged."""
+        return cls(read_rows(folder / RIGHT), read_rows(folder / WRONG))
+
+    def write(self, folder: Path) -> None:
+        """Write both into a new folder."""
+        for name, rows in ((RIGHT, self.right), (WRONG, self.wrong)):
+            (folder / name).mkdir()
+            write_rows(folder / name, rows)
+
+    def after(self, earlier: "Judged | None") -> "Judged":
+        """These verdicts and earlier ones."""
+        if earlier is None:
+            return self
+        return Judged(
+            pa.concat_tables([earlier.right, self.right]),
+            pa.concat_tables([earlier.wrong, self.wrong]),
+        )
+
+    def verdicts(self, made: pa.Table, masks: Sequence[str]) -> np.ndarray:
+        """Of each made row, shape (rows,): 1 if its equal was called right, -1 if wrong, else 0.
+
+        Equal are the label and all features that the masks leave, which are what was shown.
+        """
+        names = [*feature_columns(made.schema, masks), LABEL]
+        tables = [made, self.right, self.wrong]
+        schema = made.select(names).schema
+        rows = pa.concat_tables([table.select(names).cast(schema) for table in tables])
+        codes = combine(row_codes(rows), column_codes(rows[LABEL]))
+        own, right, wrong = np.split(codes, np.cumsum([len(table) for table in tables[:-1]]))
+        return np.where(np.isin(own, wrong), -1, np.where(np.isin(own, right), 1, 0))
