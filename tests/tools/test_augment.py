@@ -11,6 +11,7 @@ import pytest
 
 from agents.terminal.direct import Direct
 from pipelines.augment.asking import Cell, RowsAsked
+from pipelines.augment.judged import Judged
 from pipelines.errors import InputError, NetloopError
 from pipelines.progress import silent
 from pipelines.store.rows import read_rows
@@ -141,6 +142,39 @@ def test_doubted_rows_are_left_out(context: MakeContext) -> None:
     assert 0 < out[1] <= out[2] <= out[3] < 640
     assert out[1] < out[3]
     assert {numbers["rows"] + numbers["screened_out"] for numbers in made} == {640}
+
+
+def test_all_made_rows_are_kept_to_be_looked_at(context: MakeContext) -> None:
+    """A person is to see what the filter took, too."""
+    place = context(MAKE.name)
+    result = run(MAKE, place, arm="marginals", amount=8, votes=1)
+    made, used = (
+        read_rows(place.store.path(result.artifacts[name])) for name in ("made", "synthetic")
+    )
+    assert (made.num_rows, used.num_rows) == (640, result.numbers["rows"])
+    plain = run(MAKE, context(MAKE.name), arm="marginals", amount=8)
+    assert plain.artifacts["made"] == plain.artifacts["synthetic"] == result.artifacts["made"]
+
+
+@pytest.mark.parametrize("votes", [None, 2])
+def test_a_person_has_the_last_word(context: MakeContext, votes: int | None) -> None:
+    place = context(MAKE.name)
+    asked: dict[str, Any] = {"arm": "marginals", "amount": 8, "votes": votes}
+    before = run(MAKE, place, **asked)
+    made = read_rows(place.store.path(before.artifacts["made"]))
+    said = Judged.of(made.slice(0, 20), [False, True] * 10)
+    after = run(MAKE, place, **asked, judged=place.store.make(said.write))
+    used = read_rows(place.store.path(after.artifacts["synthetic"])).to_pylist()
+    assert not any(row in used for row in said.wrong.to_pylist())
+    assert all(row in used for row in said.right.to_pylist())
+    assert after.artifacts["made"] == before.artifacts["made"]
+    if votes is None:
+        assert 10 <= after.numbers["screened_out"] <= 12, "these and their equals"
+
+
+def test_verdicts_that_are_not_there(context: MakeContext) -> None:
+    with pytest.raises(NetloopError, match="is not in"):
+        run(MAKE, context(MAKE.name), arm="smote", amount=1, judged="0" * 64)
 
 
 @pytest.mark.parametrize("tool", [LADDER, CNN])
