@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from agents.terminal.options import DEFAULT_WORKSPACE, Workspace
 from agents.terminal.runs_commands import Run, find_run
 from pipelines.errors import NetloopError
+from pipelines.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pipelines.augment.gate.look import Beside
 
 ANSWERS = {"y": True, "yes": True, "n": False, "no": False, "s": None, "skip": None, "": None}
+# What makes a plan heed a look: read by the rules, and a sentence to a language model.
+HEED = "r as I judged"
 _QUESTION = "Could it be of this class? [y]es, [n]o, [s]kip, [q]uit: "
 _ABOUT = "Whether the made row is plausible traffic of its class; skip it if you cannot tell."
 
@@ -100,10 +103,8 @@ def tell(found: "Look", looked: "Looked", console: "Console") -> None:
         say(console, "The rows were made so: there is nothing to do.")
         return
     if wrong:
-        say(console, f"Rows that you called wrong will be left out, and their equals: {wrong:,}.")
-    votes = "null" if looked.votes is None else looked.votes
+        left_out = counted(wrong, "row that you called wrong", "rows that you called wrong")
+        say(console, f"Left out with all that equal them: {left_out}.")
     say(console, "The run is past that plan. To make the rows again, in a new run:")
     say_exact(console, f"  netloop runs fork {found.run.id} --at augmentation/{found.version}")
-    edits = f"augment_rows.votes={votes} augment_rows.judged={looked.judged}"
-    say_exact(console, f"  netloop runs edit last {edits}")
-    say(console, "Any later version of that plan proposes it by itself.")
+    say(console, f"and say there: {HEED}")

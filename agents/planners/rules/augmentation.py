@@ -8,7 +8,7 @@ from typing import Any
 from agents.checkpoints import Plan
 from agents.planners.base import Evidence
 from agents.planners.rules import features
-from agents.planners.rules.plans import RULES, absent_of, step, summarised
+from agents.planners.rules.plans import RULES, absent_of, param, step, summarised
 from agents.spec import AugmentationSpec
 from agents.state import Feedback
 from pipelines.augment.names import ARMS, DOUBTS
@@ -21,6 +21,7 @@ FEWEST = 4
 FEWEST_WITHIN = 2
 # Each fold learns from all labelled rows: with more of them, draws of few tell it sooner.
 MOST_WITHIN = 500
+JUDGED = r"\b(judged|verdicts?|looked)\b"
 ASKED = r"\b(synthetic|augment\w*|generat\w+|artificial|made-up|more rows|compare|explore|try)\b"
 
 
@@ -37,7 +38,8 @@ def propose(evidence: Evidence) -> Plan:
 
 
 def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
-    """A study of the generators that a person names, or of all; the arm itself after a study.
+    """A study of the generators that a person names, or of all; the arm itself after a study; the
+    same rows as a person judged them, after a look.
 
     Features in a person's words are tried; those that were to be tried stay unless refused.
     """
@@ -45,13 +47,16 @@ def revise(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
         return propose(evidence)
     if changed := features.revised(evidence, plan, feedback.note):
         return changed
-    return features.carried(plan, _revised(evidence, feedback))
+    return features.carried(plan, _revised(evidence, plan, feedback))
 
 
-def _revised(evidence: Evidence, feedback: Feedback) -> Plan:
+def _revised(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
     note = feedback.note.lower().replace("llm evolved", "llm_evolved")
     named = [name for name in ARMS if re.search(rf"\b{name}\b", note)]
     why = f"asked for: {feedback.note.strip()}"
+    made = param(plan, "augment_rows", "arm")
+    if made and not named and "look" in evidence.facts and re.search(JUDGED, note):
+        return make(evidence, made, why, param(plan, "augment_rows", "amount"))
     if named and "explore_arms" in evidence.numbers:
         return make(evidence, named[0], why)
     if named or re.search(ASKED, note):
