@@ -109,7 +109,7 @@ class Look:
         """What was said of rows before these were made."""
         from pipelines.augment.judged import Judged
 
-        digest = self.params["judged"]
+        digest = self.params.get("judged")  # older plans have none
         return Judged.read(self.run.store.path(digest)) if digest else None
 
     @cached_property

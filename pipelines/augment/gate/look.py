@@ -13,7 +13,6 @@ from pipelines.datasets.fields import feature_columns
 from pipelines.errors import InputError
 
 COUNT = 20
-WORTH = 0.5  # a filter is to take more wrong rows than right ones
 MOST_COLUMNS = 6
 
 
@@ -64,7 +63,7 @@ def recommend_votes(
     right: Sequence[bool],
     before: Votes | None = None,
 ) -> Advice:
-    """The fewest votes whose rows are wrong more often than not, by a person's verdicts.
+    """The votes that take most wrong rows beyond as many right ones, by a person's verdicts.
 
     ``looked``: positions of rows, ``right``: whether the label of each is; they stand for all rows
     with as many votes against them. ``before``: the filter so far, which stays where nothing was
@@ -79,10 +78,14 @@ def recommend_votes(
         seen = wrong[np.isin(places, level)]
         shares.append(float(seen.mean()) if len(seen) else None)
         sizes.append(len(level))
+    known = [*zip(shares, sizes, strict=True)]
     precision = {votes: _mean(shares[votes:], sizes[votes:]) for votes in VOTES}
-    worth = [votes for votes in VOTES if (precision[votes] or 0.0) > WORTH]
+    # rows without a verdict on their like speak for no filter and against none
+    gains = [0.0 if share is None else size * (2 * share - 1) for share, size in known]
+    worth = {votes: sum(gains[votes:]) for votes in VOTES}
+    best = max(VOTES, key=lambda votes: (worth[votes], votes))
     unknown = before is not None and precision[before] is None
-    votes = worth[0] if worth else before if unknown else None
+    votes = best if worth[best] > 0 else before if unknown else None
     return Advice(
         votes=votes,
         precision=precision,

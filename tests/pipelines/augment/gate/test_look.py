@@ -51,14 +51,16 @@ def test_precision_weighs_levels_by_their_rows() -> None:
     ("wrong", "votes"),
     [
         ({1: 1.0, 2: 1.0, 3: 1.0}, 1),
-        ({1: 0.0, 2: 0.75, 3: 1.0}, 1),
-        ({1: 0.0, 2: 0.5, 3: 0.75}, 2),
+        ({1: 0.0, 2: 0.75, 3: 1.0}, 2),
+        ({1: 0.0, 2: 0.5, 3: 0.75}, 3),  # a harder one takes as many right ones more
+        ({1: 0.75, 2: 0.5, 3: 0.75}, 1),
+        ({1: 1.0, 2: 0.25, 3: 0.75}, 1),
         ({1: 0.0, 2: 0.0, 3: 0.75}, 3),
         ({1: 0.5, 2: 0.5, 3: 0.5}, None),
         ({}, None),
     ],
 )
-def test_the_fewest_votes_that_are_right_more_often_than_not(wrong, votes) -> None:
+def test_the_votes_that_take_most_wrong_rows_beyond_right_ones(wrong, votes) -> None:
     assert recommend_votes(AGAINST, *verdicts(wrong)).votes == votes
 
 
@@ -67,7 +69,7 @@ def test_the_advice_is_one_sentence() -> None:
         "No filter takes more wrong rows than right ones: do not filter."
     )
     assert recommend_votes(AGAINST, *verdicts({3: 1.0, 2: 1.0})).words == (
-        "Filter by 1 of 3 votes: 67% of the rows they take are wrong."
+        "Filter by 2 of 3 votes: 100% of the rows they take are wrong."
     )
     assert recommend_votes(AGAINST, *verdicts({0: 0.25, 3: 1.0})).words.endswith(
         "; 25% of the rows that no model doubts are wrong too."
@@ -84,7 +86,7 @@ def test_the_filter_so_far_stays_only_where_nothing_was_said_of_what_it_takes() 
     )
     assert recommend_votes(against, looked, [True, True, False, False], before=2).votes == 1
     softer = recommend_votes(against, [0, 40, 52, 53], [True, True, False, False], before=1)
-    assert (softer.votes, softer.precision[1]) == (2, 0.5)
+    assert (softer.votes, softer.precision[1]) == (3, 0.5)
     assert recommend_votes(against, [0, 52, 53], [True] * 3, before=2).votes is None
 
 
