@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from agents.checkpoints import Step
+from agents.checkpoints import STAGES, Plan, Step
 from agents.edits import apply_decision
 from agents.take_over import take_over_artefact
 from agents.trail import Trail
@@ -34,12 +34,14 @@ STAGE, MAKE = "augmentation", "augment_rows"
 
 class Looked(BaseModel):
     """What came of a look. ``version``: of the plan that made the rows; ``made``: their hash;
-    ``rows`` and ``right``: their positions, and whether each has the right label. ``judged``: the
+    ``rows``, ``against`` and ``right``: positions, how many models doubted each when it was shown,
+    and whether its label is right, in this look and earlier ones at the same rows. ``judged``: the
     artefact of these verdicts and of those that the rows were made by."""
 
     version: int
     made: str
     rows: list[int]
+    against: list[int]
     right: list[bool]
     judged: str
     votes: Votes | None
@@ -67,7 +69,8 @@ class Look:
 
     @classmethod
     def at(cls, run: RunFolder) -> "Look":
-        """The newest rows. Raises InputError if there are none, or if no model could doubt any."""
+        """The newest rows. Raises InputError if there are none, if no model could doubt any, or if
+        a person has judged each."""
         trail = Trail(run)
         digest = trail.artifacts.get("made")
         made = [step for (step, name), found in trail.made.items() if found == digest]
@@ -86,6 +89,8 @@ class Look:
                 f"Nothing can be said of the labels of run {run.id}.",
                 "Its real rows are too few for models to doubt any.",
             )
+        if not look.places:
+            raise InputError(f"Every synthetic row of run {run.id} has been judged.")
         return look
 
     @property
@@ -101,15 +106,24 @@ class Look:
 
         train, made = self.tables
         seed, masks = self.trail.record["seed"], self.params["masks"]
-        found = doubts(train, made, seed, masks=masks, judged=self.judged)
+        judged = self._judged(self.params.get("judged"))  # older plans have none
+        found = doubts(train, made, seed, masks=masks, judged=judged)
         return [] if found is None else found.tolist()
 
     @cached_property
+    def earlier(self) -> Looked | None:
+        """The last look at these rows, whichever plan made them."""
+        same = [one for one in looks_at(self.run) if one.made == self.trail.artifacts["made"]]
+        return same[-1] if same else None
+
+    @cached_property
     def judged(self) -> "Judged | None":
-        """What was said of rows before these were made."""
+        """What was said before: of these rows, and of those that their plan heeded."""
+        return self._judged(self.earlier.judged if self.earlier else self.params.get("judged"))
+
+    def _judged(self, digest: str | None) -> "Judged | None":
         from pipelines.augment.judged import Judged
 
-        digest = self.params.get("judged")  # older plans have none
         return Judged.read(self.run.store.path(digest)) if digest else None
 
     @cached_property
@@ -151,20 +165,30 @@ class Look:
 
         Raises InputError if all were skipped.
         """
+        import numpy as np
         import pyarrow as pa
 
         from pipelines.augment.gate.look import recommend_votes
         from pipelines.augment.judged import Judged
 
         said = {p: yes for p, yes in zip(self.places, right, strict=False) if yes is not None}
-        rows = self.tables[1].take(pa.array([*said], pa.int64()))
-        judged = Judged.of(rows, [*said.values()]).after(self.judged)
-        advice = recommend_votes(self.against, [*said], [*said.values()], self.before)
+        if not said:
+            raise InputError("No row was judged.")
+        new = self.tables[1].take(pa.array([*said], pa.int64()))
+        judged = Judged.of(new, [*said.values()]).after(self.judged)
+        rows, verdicts, levels = [*said], [*said.values()], [self.against[place] for place in said]
+        if self.earlier:
+            rows, verdicts = self.earlier.rows + rows, self.earlier.right + verdicts
+            levels = self.earlier.against + levels
+        against = np.array(self.against)
+        against[rows] = levels
+        advice = recommend_votes(against, rows, verdicts, self.before)
         looked = Looked(
             version=self.version,
             made=self.trail.artifacts["made"],
-            rows=[*said],
-            right=[*said.values()],
+            rows=rows,
+            against=levels,
+            right=verdicts,
             judged=self.run.store.make(judged.write),
             votes=advice.votes,
             words=advice.words,
@@ -191,9 +215,22 @@ def looked_at(run: RunFolder, version: int) -> Looked | None:
     return earlier[-1] if earlier else None
 
 
-def take_over_look(source: RunFolder, run: RunFolder) -> None:
-    """A run that retraces another heeds what was looked at there, from the same plan on."""
-    if looks := looks_at(source):
-        write_atomic(run.path / NAME, _LOOKS.dump_json(looks, indent=2) + b"\n")
+def looks_to_take_over(source: RunFolder, target: Plan | None) -> list[Looked]:
+    """The looks that a run heeds which retraces another up to ``target``, or to its end: those at
+    rows that it makes, too. Raises NetloopError if their verdicts are lost."""
+    looks = looks_at(source)
+    if target is not None and target.stage == STAGE:
+        looks = [looked for looked in looks if looked.version <= target.version]
+    elif target is not None and STAGES.index(target.stage) < STAGES.index(STAGE):
+        looks = []
+    for looked in looks:
+        source.store.path(looked.judged)
+    return looks
+
+
+def take_over_looks(looks: list[Looked], source: RunFolder, run: RunFolder) -> None:
+    """Their verdicts, then the looks."""
     for looked in looks:
         take_over_artefact(looked.judged, source, run)
+    if looks:
+        write_atomic(run.path / NAME, _LOOKS.dump_json(looks, indent=2) + b"\n")

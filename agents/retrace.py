@@ -12,7 +12,7 @@ from typing import Any
 
 from agents.checkpoints import Decision, Plan, Stage
 from agents.life_cycle import LifeCycle, create_run, opened
-from agents.look import take_over_look
+from agents.look import looks_to_take_over, take_over_looks
 from agents.planners.base import Planner
 from agents.planners.choose import planner_of
 from agents.recorded import RecordedPlans, recorded_decisions
@@ -76,7 +76,8 @@ def fork(
     trail = _trail_of(source)
     target = _target(trail, stage, version)
     origin = {"run": source.id, "stage": target.stage, "version": target.version}
-    run = _begin(trail, workspace, approve, forked_from={**origin, "test_read": _test_read(trail)})
+    origin["test_read"] = _test_read(trail)
+    run = _begin(trail, workspace, approve, target, forked_from=origin)
     try:
         take_over_calls(source, run)
         way = [turn.plan.place for turn in trail.before(target.place)]
@@ -100,9 +101,12 @@ def _trail_of(source: RunFolder) -> Trail:
     return trail
 
 
-def _begin(trail: Trail, workspace: Path, approve: str, **origin: Any) -> RunFolder:
+def _begin(
+    trail: Trail, workspace: Path, approve: str, target: Plan | None = None, **origin: Any
+) -> RunFolder:
+    looks = looks_to_take_over(trail.run, target)  # may raise, before there is a run
     run = create_run(workspace, Spec.model_validate(trail.record["spec"]), approve)
-    take_over_look(trail.run, run)
+    take_over_looks(looks, trail.run, run)
     run.update(**origin)
     return run
 

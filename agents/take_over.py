@@ -8,6 +8,9 @@ from pipelines.store.artifacts import DIGEST
 from pipelines.store.files import scratch_folder, write_atomic
 from pipelines.store.run import RunFolder
 
+# Where answers stand that are rows, by what was asked (agents/planners/llm/rows.py).
+WRITTEN_ROWS = "augmentation/rows"
+
 
 def take_over_calls(source: RunFolder, run: RunFolder) -> None:
     """Finished calls and all artefacts. Calls are listed first: the source may be at work."""
@@ -33,14 +36,15 @@ def take_over_artefact(digest: str, source: RunFolder, run: RunFolder) -> None:
 def take_over_answers(source: RunFolder, run: RunFolder, plans: list[str], last: str = "") -> None:
     """A language model's answers: all about ``plans`` (as ``design/1``), how ``last`` was proposed.
 
-    What was said later is left behind: it answers what may not be asked again.
+    What was said later is left behind: it answers what may not be asked again. Rows that it wrote
+    are no answer to a plan: whoever asks for the same ones gets them.
     """
     asked = answer_log(source).exchanges
     kept = [
         exchange
         for exchange in asked
         if exchange.place == f"{last}/propose"
-        or any(exchange.place.startswith(f"{plan}/") for plan in plans)
+        or any(exchange.place.startswith(f"{plan}/") for plan in (*plans, WRITTEN_ROWS))
     ]
     log = answer_log(run)
     for number, exchange in enumerate(kept, start=asked[0].number if asked else 0):

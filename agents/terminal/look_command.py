@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipelines.augment.gate.look import Beside
 
 ANSWERS = {"y": True, "yes": True, "n": False, "no": False, "s": None, "skip": None, "": None}
-# What makes a plan heed a look: read by the rules, and a sentence to a language model.
+# By what a plan heeds a look: the rules read it, before a language model has its say.
 HEED = "r as I judged"
 _QUESTION = "Could it be of this class? [y]es, [n]o, [s]kip, [q]uit: "
 _ABOUT = "Whether the made row is plausible traffic of its class; skip it if you cannot tell."
@@ -99,7 +99,7 @@ def tell(found: "Look", looked: "Looked", console: "Console") -> None:
     console.print()
     say(console, looked.words, "bold")
     wrong = looked.right.count(False)
-    if looked.votes == found.before and not wrong:
+    if looked.votes == found.before and not wrong and looked.votes is None:
         say(console, "The rows were made so: there is nothing to do.")
         return
     if wrong:

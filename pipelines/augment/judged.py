@@ -11,6 +11,7 @@ import pyarrow as pa
 from pipelines.augment.gate.row_codes import row_codes
 from pipelines.datasets.fields import LABEL, feature_columns
 from pipelines.datasets.keys import column_codes, combine
+from pipelines.errors import InputError
 from pipelines.store.rows import read_rows, write_rows
 
 RIGHT, WRONG = "right", "wrong"
@@ -41,23 +42,36 @@ class Judged:
             write_rows(folder / name, rows)
 
     def after(self, earlier: "Judged | None") -> "Judged":
-        """These verdicts and earlier ones."""
+        """These verdicts and earlier ones. Raises InputError if they are of other columns."""
         if earlier is None:
             return self
+        schema = self.right.schema
         return Judged(
-            pa.concat_tables([earlier.right, self.right]),
-            pa.concat_tables([earlier.wrong, self.wrong]),
+            pa.concat_tables([like(schema, earlier.right), self.right]),
+            pa.concat_tables([like(schema, earlier.wrong), self.wrong]),
         )
 
     def verdicts(self, made: pa.Table, masks: Sequence[str]) -> np.ndarray:
         """Of each made row, shape (rows,): 1 if its equal was called right, -1 if wrong, else 0.
 
-        Equal are the label and all features that the masks leave, which are what was shown.
+        Equal are the label and all features that the masks leave, which are what was shown. Raises
+        InputError if what was judged has other columns.
         """
         names = [*feature_columns(made.schema, masks), LABEL]
         tables = [made, self.right, self.wrong]
         schema = made.select(names).schema
-        rows = pa.concat_tables([table.select(names).cast(schema) for table in tables])
+        rows = pa.concat_tables([like(schema, table) for table in tables])
         codes = combine(row_codes(rows), column_codes(rows[LABEL]))
         own, right, wrong = np.split(codes, np.cumsum([len(table) for table in tables[:-1]]))
         return np.where(np.isin(own, wrong), -1, np.where(np.isin(own, right), 1, 0))
+
+
+def like(schema: pa.Schema, rows: pa.Table) -> pa.Table:
+    """The columns of ``schema`` of the rows. Raises InputError if they have no such ones."""
+    try:
+        return rows.select(schema.names).cast(schema)
+    except (KeyError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise InputError(
+            "The rows that were judged have other columns than those made now.",
+            "Make them without: augment_rows.judged=null, and look at them again.",
+        ) from error

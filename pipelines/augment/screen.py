@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pipelines.augment.gate import peers
 from pipelines.augment.gate.pair import Pair
-from pipelines.augment.judged import Judged
+from pipelines.augment.judged import Judged, like
 from pipelines.augment.names import DOUBTS, Votes
 from pipelines.datasets.fields import LABEL, feature_columns
 
@@ -45,10 +45,12 @@ def doubts(
     """
     if judged is None:
         return peers.doubts(Pair.of(real, made, masks, seed)) if made.num_rows else None
-    names = [*feature_columns(real.schema, masks), LABEL]
-    schema = real.select(names).schema
-    known = pa.concat_tables([rows.select(names).cast(schema) for rows in (real, judged.right)])
     unsaid = judged.verdicts(made, masks) == 0
+    if not unsaid.any():
+        return np.zeros(made.num_rows, int)
+    schema = real.select([*feature_columns(real.schema, masks), LABEL]).schema
+    right = judged.right.filter(pa.array(judged.verdicts(judged.right, masks) > 0))
+    known = pa.concat_tables([like(schema, rows) for rows in (real, right)])
     found = doubts(known, made.filter(pa.array(unsaid)), seed, masks=masks)
     if found is None:
         return None

@@ -8,7 +8,7 @@ from typing import Any
 from agents.checkpoints import Plan
 from agents.planners.base import Evidence
 from agents.planners.rules import features
-from agents.planners.rules.plans import RULES, absent_of, param, step, summarised
+from agents.planners.rules.plans import RULES, absent_of, param, step, summarised, with_params
 from agents.spec import AugmentationSpec
 from agents.state import Feedback
 from pipelines.augment.names import ARMS, DOUBTS
@@ -21,7 +21,8 @@ FEWEST = 4
 FEWEST_WITHIN = 2
 # Each fold learns from all labelled rows: with more of them, draws of few tell it sooner.
 MOST_WITHIN = 500
-JUDGED = r"\b(judged|verdicts?|looked)\b"
+JUDGED = r"\bas (i|we) (have )?judged\b"
+MAKE = "augment_rows"
 ASKED = r"\b(synthetic|augment\w*|generat\w+|artificial|made-up|more rows|compare|explore|try)\b"
 
 
@@ -54,9 +55,14 @@ def _revised(evidence: Evidence, plan: Plan, feedback: Feedback) -> Plan:
     note = feedback.note.lower().replace("llm evolved", "llm_evolved")
     named = [name for name in ARMS if re.search(rf"\b{name}\b", note)]
     why = f"asked for: {feedback.note.strip()}"
-    made = param(plan, "augment_rows", "arm")
-    if made and not named and "look" in evidence.facts and re.search(JUDGED, note):
-        return make(evidence, made, why, param(plan, "augment_rows", "amount"))
+    look = evidence.facts.get("look")
+    if look and param(plan, MAKE, "arm") and re.search(JUDGED, note):
+        return with_params(
+            plan,
+            MAKE,
+            votes=(look["votes"], look["words"]),
+            judged=(look["judged"], look["verdicts"]),
+        )
     if named and "explore_arms" in evidence.numbers:
         return make(evidence, named[0], why)
     if named or re.search(ASKED, note):
@@ -129,7 +135,7 @@ def make(evidence: Evidence, arm: str, why: str, amount: float | None = None) ->
     votes = DOUBTS if best["screened"] else None
     look = evidence.facts.get("look")
     made = step(
-        "augment_rows",
+        MAKE,
         arm=(arm, why),
         amount=(times, "the surest amount of the study" if known and not amount else why),
         votes=(look["votes"], look["words"]) if look else (votes, "as it was compared"),

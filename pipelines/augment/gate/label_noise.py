@@ -49,11 +49,12 @@ class Ballot:
         usual, seen = self.usual(votes), self._seen(votes)
         if seen <= usual:
             return 0.0, 1.0
-        share, real = self.wrong_share(votes), len(self.on_right)
+        share = self.wrong_share(votes)
+        real, others = map(_worth, (self.right_weights, self.wrong_weights))
         variance = (
             _variance(float((self.against >= votes).mean()), len(self.against))
             + (1 - share) ** 2 * _variance(usual, real)
-            + share**2 * _variance(seen, real)
+            + share**2 * _variance(seen, min(others, len(self.on_right)))
         )
         room = 2 * float(np.sqrt(variance)) / (seen - usual)
         return max(share - room, 0.0), min(share + room, 1.0)
@@ -63,7 +64,12 @@ class Ballot:
         return float(np.average(self.on_wrong >= votes, weights=self.wrong_weights))
 
 
-def _variance(share: float, rows: int) -> float:
+def _worth(weights: np.ndarray) -> float:
+    """How many rows of even weight say as much (L. Kish, 1965)."""
+    return float(weights.sum() ** 2 / (weights**2).sum())
+
+
+def _variance(share: float, rows: float) -> float:
     """Of a share that so many rows show: never nothing, for they could have shown one more."""
     share = min(max(share, 1 / (rows + 2)), 1 - 1 / (rows + 2))
     return share * (1 - share) / rows

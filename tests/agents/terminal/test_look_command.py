@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,7 @@ def test_a_person_looks_at_twenty_rows(run: RunFolder, tmp_path: Path) -> None:
 
 
 def test_skipped_rows_count_for_nothing(run: RunFolder, tmp_path: Path) -> None:
+    places = Look.at(run).places
     at = PseudoTerminal(tmp_path, "runs", "look", "last")
     for number, key in enumerate(("s", "y", "q"), 1):
         at.until(f"Row {number} of 20")
@@ -126,7 +128,7 @@ def test_skipped_rows_count_for_nothing(run: RunFolder, tmp_path: Path) -> None:
         at.say(key)
     assert at.end() == 0
     (kept,) = json.loads((run.path / "look.json").read_bytes())
-    assert kept["rows"] == Look.at(run).places[1:2]
+    assert kept["rows"] == places[1:2]
     assert kept["votes"] is None
     assert "there is nothing to do" in at.words
 
@@ -297,6 +299,104 @@ def test_a_later_look_shows_other_rows_and_keeps_what_was_said_before(
     later = second.keep([True] * 20)
     judged = Judged.read(forked.store.path(later.judged))
     assert (judged.right.num_rows, judged.wrong.num_rows) == (13 + 20, 7)
+
+
+def test_a_second_look_at_the_same_rows_shows_others_and_adds_up(run: RunFolder) -> None:
+    first = Look.at(run)
+    said = first.keep(said_by_a_person(first)[:15])
+    second = Look.at(run)
+    assert not {*said.rows} & {*second.places}
+    assert [second.against[place] for place in said.rows] == said.against, "no plan heeded it yet"
+    both = second.keep([True, None, False])
+    assert both.rows == [*said.rows, second.places[0], second.places[2]]
+    assert both.right == [*said.right, True, False]
+    judged = Judged.read(run.store.path(both.judged))
+    assert (judged.right.num_rows, judged.wrong.num_rows) == (10 + 1, 5 + 1)
+    assert looked_at(run, 3) == both
+
+
+def test_one_verdict_more_does_not_outweigh_all_before(run: RunFolder, tmp_path: Path) -> None:
+    """In a run whose plan heeded them: models doubt none of the rows that were judged."""
+    first = Look.at(run)
+    assert first.keep(judged(first, 1, 2, 3)).votes == 1
+    forked = again(run, tmp_path / ".netloop")
+    second = Look.at(forked)
+    doubted = next(n for n, place in enumerate(second.places) if second.against[place])
+    looked = second.keep([True if n == doubted else None for n in range(20)])
+    assert looked.votes is not None
+    assert len(looked.rows) == 21
+
+
+def test_rows_that_were_all_judged(run: RunFolder) -> None:
+    for _ in range(5):
+        Look.at(run).keep([True] * 20)
+    with pytest.raises(InputError, match="has been judged"):
+        Look.at(run)
+
+
+@pytest.mark.parametrize(("stage", "version", "kept"), [
+    ("cleaning", 1, []), ("augmentation", 1, []), ("augmentation", 2, [2]),
+    ("augmentation", 3, [2, 3]), ("design", 1, [2, 3]),
+])  # fmt: skip
+def test_a_fork_heeds_looks_at_rows_that_it_makes_only(
+    run: RunFolder, tmp_path: Path, stage: Any, version: int, kept: list[int]
+) -> None:
+    """Before them the train side may become another."""
+    workspace = tmp_path / ".netloop"
+    Look.at(run).keep(said_by_a_person(Look.at(run)))
+    source = again(run, workspace)
+    Look.at(source).keep([True] * 20)
+    forked = fork(source, workspace, stage, version)
+    assert [looked.version for looked in looks_at(forked)] == kept
+
+
+@pytest.mark.parametrize("fault", ["old", "lost"])
+def test_a_look_that_cannot_be_taken_over_leaves_no_run_behind(
+    run: RunFolder, tmp_path: Path, fault: str
+) -> None:
+    looked = Look.at(run).keep([True] * 20)
+    if fault == "old":
+        (run.path / "look.json").write_text('{"version": 2}')
+    else:
+        shutil.rmtree(run.store.path(looked.judged))
+    for retrace in (partial(fork, stage="augmentation"), replay):
+        with pytest.raises(NetloopError):
+            retrace(run, tmp_path / ".netloop")
+    assert [found.id for found in RunFolder.all(tmp_path / ".netloop")] == [run.id]
+
+
+def test_what_else_a_person_had_set_stays(run: RunFolder, tmp_path: Path) -> None:
+    workspace = tmp_path / ".netloop"
+    Look.at(run).keep(said_by_a_person(Look.at(run)))
+    forked = fork(run, workspace, "augmentation")
+
+    def decide(plan: Plan) -> Decision | None:
+        if plan.version == 2:
+            edits = {"augment_rows.partial": True, "augment_rows.amount": 2.0}
+            return Decision(action="edit", plan=plan.digest(), edits=edits)
+        if plan.version == 3:
+            return Decision(action="reject", plan=plan.digest(), note="As I judged.")
+        return None
+
+    params = pending(forked, workspace, decide).steps[0].params
+    assert (params["partial"], params["amount"], bool(params["judged"])) == (True, 2.0, True)
+
+
+@pytest.mark.parametrize(
+    "note", ["none: I looked at them and they are bad", "no rows, see my verdict", "drop them"]
+)
+def test_who_refuses_rows_gets_none_whatever_the_words(
+    run: RunFolder, tmp_path: Path, note: str
+) -> None:
+    Look.at(run).keep(said_by_a_person(Look.at(run)))
+    forked = fork(run, tmp_path / ".netloop", "augmentation")
+
+    def decide(plan: Plan) -> Decision | None:
+        reject = Decision(action="reject", plan=plan.digest(), note=note)
+        return reject if plan.version == 2 else None
+
+    plan = pending(forked, tmp_path / ".netloop", decide)
+    assert (plan.version, plan.steps) == (3, [])
 
 
 def test_a_run_that_heeded_looks_can_be_repeated(

@@ -10,7 +10,7 @@ from pipelines.augment.gate.pair import Pair
 from pipelines.augment.judged import Judged
 from pipelines.augment.screen import doubts, trusted
 from pipelines.datasets.fields import LABEL, field
-from pipelines.errors import NetloopError
+from pipelines.errors import InputError, NetloopError
 from pipelines.models.base import labels_of
 
 MASKS = ("addresses",)
@@ -104,6 +104,31 @@ def test_all_made_rows_judged(make_related) -> None:
     judged = Judged.of(made, [True, False] * 5)
     kept = trusted(real, made, 0, masks=MASKS, judged=judged)
     assert kept.tolist() == [True, False] * 5
+
+
+@pytest.mark.parametrize("column", [{"y": [1.0]}, {"x": ["a word"]}])
+def test_rows_of_other_columns_are_refused(make_records, column) -> None:
+    """Those of another run, whose name somebody typed."""
+    made = make_records(["a"], x=[1.0])
+    other = Judged.of(make_records(["a"], **column), [True])
+    with pytest.raises(InputError, match="other columns"):
+        other.verdicts(made, ())
+    with pytest.raises(InputError, match="other columns"):
+        Judged.of(made, [True]).after(other)
+
+
+def test_a_row_called_both_is_no_real_one(make_related, monkeypatch: pytest.MonkeyPatch) -> None:
+    known: list[int] = []
+
+    def none_doubted(pair: Pair) -> np.ndarray:
+        known.append(pair.real_rows.num_rows)
+        return np.zeros(pair.synthetic_rows.num_rows, int)
+
+    monkeypatch.setattr("pipelines.augment.gate.peers.doubts", none_doubted)
+    real, made = make_related(20, 0), make_related(5, 1)
+    said = Judged.of(made.take([0, 0, 1]), [True, False, True])
+    doubts(real, made, 0, masks=MASKS, judged=said)
+    assert known == [real.num_rows + 1]
 
 
 def test_models_know_rows_called_right_as_real_ones(

@@ -47,6 +47,21 @@ def test_few_real_rows_leave_much_open_even_if_all_agree() -> None:
     assert low < between(200)[0] < 0.2 < between(200)[1] < high
 
 
+def test_rows_that_hardly_count_narrow_nothing() -> None:
+    """A thousand real rows of another class than all that was made say nothing of it."""
+    few = Ballot(
+        np.repeat([3, 0], [10, 30]), np.zeros(5), np.full(5, 3), np.ones(5), np.ones(5)
+    ).wrong_between(2)
+    many = Ballot(
+        np.repeat([3, 0], [10, 30]),
+        np.zeros(1005),
+        np.full(1005, 3),
+        np.repeat([1.0, 0.0], [5, 1000]),
+        np.repeat([1.0, 0.0], [5, 1000]),
+    ).wrong_between(2)
+    assert many == pytest.approx(few)
+
+
 def test_the_share_lies_between_none_and_all() -> None:
     assert counted([0] * 4, right=[0] * 4, wrong=[3] * 4).wrong_between(2)[0] == 0
     assert counted([3] * 4, right=[0] * 4, wrong=[3] * 4).wrong_between(2)[1] == 1
