@@ -183,7 +183,7 @@ def test_what_helps_is_made_as_it_was_compared() -> None:
     plan = proposed(evidence(NONE, USE))
     assert [step.tool for step in plan.steps] == ["augment_rows"]
     assert plan.steps[0].params == {
-        "arm": "smote", "amount": 4.0, "votes": 2, "masks": ["ports"],
+        "arm": "smote", "amount": 4.0, "votes": 2, "judged": None, "masks": ["ports"],
     }  # fmt: skip
     assert plan.summary.startswith("Make 2,120 rows by smote, for training only.")
     assert plan.steps[0].reasons["arm"] == "it surely gains for cnn"
@@ -210,10 +210,14 @@ def test_a_person_may_have_another_generator_than_the_study_found() -> None:
 @pytest.mark.parametrize("votes", [1, 3, None])
 def test_what_a_person_saw_of_the_rows_sets_the_filter(votes: int | None) -> None:
     found = evidence(NONE, USE)
-    found.facts["look"] = {"votes": votes, "words": "Most were wrong."}
+    found.facts["look"] = looked = {
+        "votes": votes, "words": "Most were wrong.", "judged": "0" * 64, "verdicts": "of 20 rows 9",
+    }  # fmt: skip
     plan = proposed(found)
     assert param(plan, "augment_rows", "votes") == votes
+    assert param(plan, "augment_rows", "judged") == looked["judged"]
     assert plan.steps[0].reasons["votes"] == "Most were wrong."
+    assert plan.steps[0].reasons["judged"] == "of 20 rows 9"
 
 
 def test_after_the_study_the_review_asks_anew() -> None:
