@@ -25,7 +25,8 @@ from tools.spec import ToolContext
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipelines.augment.gate.look import Beside
+    from pipelines.augment.gate.look import Beside, Shown
+    from pipelines.augment.gate.peers import Doubts
     from pipelines.augment.judged import Judged
 
 NAME = "look.json"
@@ -34,13 +35,15 @@ STAGE, MAKE = "augmentation", "augment_rows"
 
 class Looked(BaseModel):
     """What came of a look. ``version``: of the plan that made the rows; ``made``: their hash;
-    ``rows``, ``against`` and ``right``: positions, how many models doubted each when it was shown,
-    and whether its label is right, in this look and earlier ones at the same rows. ``judged``: the
-    artefact of these verdicts and of those that the rows were made by."""
+    ``rows``, ``by_lot``, ``against`` and ``right``: positions, whether lot picked each, how many
+    models doubted it when it was shown, and whether its label is right, in this look and earlier
+    ones at the same rows. ``judged``: the artefact of these verdicts and of those that the rows
+    were made by."""
 
     version: int
     made: str
     rows: list[int]
+    by_lot: list[bool]
     against: list[int]
     right: list[bool]
     judged: str
@@ -100,15 +103,19 @@ class Look:
         return votes
 
     @cached_property
-    def against(self) -> list[int]:
-        """How many of three models doubt each row's label, as the filter counts them."""
+    def doubts(self) -> "Doubts | None":
+        """What three models say of each row's label, as the filter counts them."""
         from pipelines.augment.screen import doubts
 
         train, made = self.tables
         seed, masks = self.trail.record["seed"], self.params["masks"]
         judged = self._judged(self.params.get("judged"))  # older plans have none
-        found = doubts(train, made, seed, masks=masks, judged=judged)
-        return [] if found is None else found.tolist()
+        return doubts(train, made, seed, masks=masks, judged=judged)
+
+    @property
+    def against(self) -> list[int]:
+        """How many of them doubt each."""
+        return [] if self.doubts is None else self.doubts.against.tolist()
 
     @cached_property
     def earlier(self) -> Looked | None:
@@ -141,17 +148,26 @@ class Look:
         return train, read_rows(context.artifact("made"))
 
     @cached_property
-    def places(self) -> list[int]:
+    def shown(self) -> "Shown":
         """Which rows to look at: none that was judged before."""
         import numpy as np
 
-        from pipelines.augment.gate.look import rows_to_look_at
+        from pipelines.augment.gate.look import Shown, rows_to_look_at
+        from pipelines.augment.gate.peers import Doubts
 
-        against, made = np.array(self.against), self.tables[1]
-        said = self.judged.verdicts(made, self.params["masks"]) if self.judged else against * 0
-        unsaid = np.flatnonzero(said == 0)
-        picked = rows_to_look_at(against[unsaid], self.trail.record["seed"])
-        return [int(row) for row in unsaid[picked]]
+        if self.doubts is None:
+            return Shown([], [])
+        made = self.tables[1]
+        said = self.judged.verdicts(made, self.params["masks"]) if self.judged else None
+        unsaid = np.flatnonzero(said == 0) if said is not None else np.arange(made.num_rows)
+        left = Doubts(self.doubts.against[unsaid], self.doubts.beyond[unsaid])
+        picked = rows_to_look_at(left, self.trail.record["seed"])
+        return Shown([int(row) for row in unsaid[picked.rows]], picked.by_lot)
+
+    @property
+    def places(self) -> list[int]:
+        """The positions of the rows to look at."""
+        return self.shown.rows
 
     def pairs(self) -> "list[Beside]":
         """The rows at ``places``, each beside the nearest real row of its class."""
@@ -171,22 +187,31 @@ class Look:
         from pipelines.augment.gate.look import recommend_votes
         from pipelines.augment.judged import Judged
 
-        said = {p: yes for p, yes in zip(self.places, right, strict=False) if yes is not None}
+        said = [
+            (place, lot, yes)
+            for place, lot, yes in zip(*self.shown, right, strict=False)
+            if yes is not None
+        ]
         if not said:
             raise InputError("No row was judged.")
-        new = self.tables[1].take(pa.array([*said], pa.int64()))
-        judged = Judged.of(new, [*said.values()]).after(self.judged)
-        rows, verdicts, levels = [*said], [*said.values()], [self.against[place] for place in said]
+        rows, by_lot, verdicts = map(list, zip(*said, strict=True))
+        levels = [self.against[place] for place in rows]
+        new = self.tables[1].take(pa.array(rows, pa.int64()))
+        judged = Judged.of(new, verdicts).after(self.judged)
         if self.earlier:
-            rows, verdicts = self.earlier.rows + rows, self.earlier.right + verdicts
-            levels = self.earlier.against + levels
+            rows, by_lot = self.earlier.rows + rows, self.earlier.by_lot + by_lot
+            verdicts, levels = self.earlier.right + verdicts, self.earlier.against + levels
         against = np.array(self.against)
         against[rows] = levels
-        advice = recommend_votes(against, rows, verdicts, self.before)
+        lot = np.array(by_lot)
+        advice = recommend_votes(
+            against, np.array(rows)[lot], np.array(verdicts)[lot].tolist(), self.before
+        )
         looked = Looked(
             version=self.version,
             made=self.trail.artifacts["made"],
             rows=rows,
+            by_lot=by_lot,
             against=levels,
             right=verdicts,
             judged=self.run.store.make(judged.write),

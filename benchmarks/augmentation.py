@@ -11,6 +11,12 @@ duplicates beside them, accuracy on validation rows. Prints what it recommends, 
 (1 is the truth for the perfect one), the gate's words, how much of what wrong labels cost the
 filter recovers, and how often a recommendation was wrong: to use what does not gain over all
 repetitions together, or to make none of perfect rows. Every repetition has a halving of its own.
+
+The filter of wrong labels works alone, and after a look at twenty rows of each draw (``netloop runs
+look``): by somebody who knows the truth, and by somebody who slips in one of ten. Nobody looks in a
+study: its draws are made again here, by a double that writes the same rows, and must come to the
+same accuracy where nobody looked.
+
 Studies that lie in the folder ``--keep``, made with the same options, are read instead of made:
 machines can share the work.
 
@@ -35,17 +41,38 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from agents.trail import Trail
+from pipelines.augment.arms import arm_of
+from pipelines.augment.asking import RowsAsked
+from pipelines.augment.gate.look import recommend_votes, rows_to_look_at
+from pipelines.augment.judged import Judged
+from pipelines.augment.names import DOUBTS
+from pipelines.augment.screen import doubts, trusted
+from pipelines.datasets.fields import DEFAULT_MASKS
+from pipelines.datasets.splits import draw_rows
+from pipelines.models.base import labels_of, predict
+from pipelines.models.fitting import fit_rows
+from pipelines.progress import silent
+from pipelines.store.run import RunFolder
+from tools.sides import sides_to_choose_by
+from tools.spec import ToolContext
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tests" / "shared"))
 
 from openai_double import openai_double  # noqa: E402
-from rows_double import KINDS, RowsDouble  # noqa: E402
+from rows_double import KINDS, Row, RowsDouble  # noqa: E402
 
 NETLOOP = Path(sys.executable).with_name("netloop")
 DATA = Path(os.environ.get("NETLOOP_DATA", ROOT.parent / "shared" / "data"))
 # Their values, and a column's name, get names that the wall lets through: doubles know no others.
 TEXTS = ("protocol_type", "service", "flag")
+
+REAL = 10  # rows of each class in a draw
+SLIPS = {"knows": 0.0, "slips in one of ten": 0.1}
 
 Treatment = tuple[str, bool, float]
 # Gains by model and kind of double, then by treatment, one a repetition.
@@ -76,7 +103,7 @@ def main() -> None:
                 for model, findings in study["models"].items():
                     told(model, findings)
                     verdicts[model].append((kind, findings["verdict"]))
-                    for outcome in findings["outcomes"]:
+                    for outcome in [*findings["outcomes"], *study["looks"].get(model, [])]:
                         found[model, kind][treatment(outcome)].append(outcome["gain"])
     print()
     for model in options.models:
@@ -92,7 +119,10 @@ def summary(model: str, found: Findings, verdicts: list[tuple[str, Any]], most: 
     for kind in ("flipped 20 %", "flipped 40 %"):
         if {kind, "perfect"} <= means.keys():
             perfect, worse = found[model, "perfect"], found[model, kind]
-            print(f"{model}, {kind}: the filter recovers {recovered(perfect, worse, most)}")
+            for arm in ("llm", *map(look_by, SLIPS)):
+                if (arm, True, most) in worse:
+                    shares = recovered(perfect, worse, (arm, True, most))
+                    print(f"{model}, {kind}, {arm}, filtered: {shares}")
     wrong = [
         kind
         for kind, verdict in verdicts
@@ -105,19 +135,22 @@ def summary(model: str, found: Findings, verdicts: list[tuple[str, Any]], most: 
 
 
 def recovered(
-    perfect: dict[Treatment, list[float]], worse: dict[Treatment, list[float]], most: float
+    perfect: dict[Treatment, list[float]],
+    worse: dict[Treatment, list[float]],
+    screened: Treatment,
 ) -> str:
-    """The share of what wrong labels cost that the filter gives back, by means of all halvings.
+    """The share of what wrong labels cost that a filter gives back, by means of all halvings.
 
     Its interval of 95 % resamples halvings.
     """
-    plain, screened = np.array(worse["llm", False, most]), np.array(worse["llm", True, most])
-    lost, back = np.array(perfect["llm", False, most]) - plain, screened - plain
+    plain = "llm", False, screened[2]
+    lost = np.array(perfect[plain]) - np.array(worse[plain])
+    back = np.array(worse[screened]) - np.array(worse[plain])
     sampled = np.random.default_rng(0).integers(len(lost), size=(10_000, len(lost)))
     shares = back[sampled].mean(axis=1) / lost[sampled].mean(axis=1)
     low, high = np.quantile(shares, [0.025, 0.975])
     return (
-        f"{back.mean() / lost.mean():.0%} [{low:.0%}, {high:.0%}] "
+        f"recovers {back.mean() / lost.mean():.1%} [{low:.0%}, {high:.0%}] "
         f"of {100 * lost.mean():.1f} points ({len(lost)} halvings)"
     )
 
@@ -188,6 +221,7 @@ def studied(folder: Path, double: RowsDouble, options: argparse.Namespace, seed:
             "amounts": options.amounts,
             "models": options.models,
             "draws": options.draws,
+            "per_class": REAL,
             "screened": True,
         },
         "llm_sees": "raw",
@@ -208,7 +242,104 @@ def studied(folder: Path, double: RowsDouble, options: argparse.Namespace, seed:
     if done.returncode:
         sys.exit(done.stderr)
     print(f"\n{double.kind}: {double.cost()}")
-    return json.loads(done.stdout)
+    study = json.loads(done.stdout)
+    study["looks"] = {}
+    if double.kind.startswith("flipped"):
+        again = RowsDouble(double.kind, double.held_back, seed)
+        study["looks"] = looked_at(folder / "workspace", study, again, options, seed)
+    return study
+
+
+def look_by(whom: str) -> str:
+    return f"llm, after a look by one who {whom}"
+
+
+def looked_at(
+    workspace: Path, study: Any, double: RowsDouble, options: argparse.Namespace, seed: int
+) -> dict[str, list[dict[str, Any]]]:
+    """Of each model: what a look at the most rows of each draw of ``llm`` gains.
+
+    Ends the program if the rows as they are, or filtered, do not score as in the study.
+    """
+    run = RunFolder.open(workspace, study["run"])
+    inputs = Trail(run).artifacts
+    train, judges, _ = sides_to_choose_by(ToolContext(store=run.store, inputs=inputs, seed=seed))
+    write = arm_of("llm", DEFAULT_MASKS, Writes(double), silent, frame=train)
+    truth, most = np.array(labels_of(judges), object), max(options.amounts)
+    scores: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for number, draw in enumerate(draw_rows(train, REAL, options.draws, seed)):
+        real, own = train.take(pa.array(draw)), seed + number
+        wanted = dict.fromkeys(sorted(double.held_back), round(most * REAL))
+        made = write(real, wanted, own).rows.cast(real.schema)
+        for arm, kept in ways_to_filter(real, made, right_labels(made, train, double), own).items():
+            rows = pa.concat_tables([real, made.filter(pa.array(kept))])
+            for model in options.models:
+                guesses = predict(fit_rows(model, rows, DEFAULT_MASKS, own), judges)
+                scores[model, arm].append(float((truth == guesses).mean()))
+    found: dict[str, list[dict[str, Any]]] = {}
+    for model in options.models:
+        findings = study["models"][model]
+        known = {treatment(one): one["score"]["mean"] for one in findings["outcomes"]}
+        for arm, screened in (("as made", False), ("filtered", True)):
+            if not np.isclose(mean(scores[model, arm]), known["llm", screened, most]):
+                sys.exit(f"The rows {arm} are not those of the study.")
+        alone = findings["alone"]["mean"]
+        found[model] = [
+            {"arm": arm, "screened": True, "amount": most, "gain": mean(scores[model, arm]) - alone}
+            for arm in map(look_by, SLIPS)
+        ]
+    return found
+
+
+class Writes:
+    """The double asked without a line between."""
+
+    def __init__(self, double: RowsDouble) -> None:
+        self.double = double
+
+    def write(self, asked: RowsAsked) -> list[list[Any]]:
+        names = [column.name for column in asked.columns]
+        return self.double.rows(asked.label, names, asked.examples, asked.count)
+
+
+def right_labels(made: pa.Table, known: pa.Table, double: RowsDouble) -> np.ndarray:
+    """Whether each row is a held-back one of the class that it bears, shape (made,).
+
+    No number of a made row is beyond those that are ``known``.
+    """
+    names = list(next(iter(double.held_back.values()))[0])
+    ends = {name: pc.min_max(known[name]).as_py() for name in names if name not in TEXTS}
+
+    def key(row: Row) -> tuple[Any, ...]:
+        return tuple(
+            min(max(row[name], ends[name]["min"]), ends[name]["max"]) if name in ends else row[name]
+            for name in names
+        )
+
+    held_back = {label: {key(row) for row in rows} for label, rows in double.held_back.items()}
+    return np.array([key(row) in held_back[row["label"]] for row in made.to_pylist()])
+
+
+def ways_to_filter(
+    real: pa.Table, made: pa.Table, right: np.ndarray, seed: int
+) -> dict[str, np.ndarray]:
+    """Which rows stay: all, those that models do not doubt, and those that look after look leaves.
+
+    ``right``: whether the label of each made row is.
+    """
+    found = doubts(real, made, seed, masks=DEFAULT_MASKS)
+    assert found is not None
+    shown = rows_to_look_at(found, seed)
+    rows, lot = np.array(shown.rows), np.array(shown.by_lot)
+    kept = {"as made": np.ones(made.num_rows, bool), "filtered": found.against < DOUBTS}
+    for whom, slips in SLIPS.items():
+        said = right[rows] ^ (np.random.default_rng(seed).random(len(rows)) < slips)
+        votes = recommend_votes(found.against, rows[lot], said[lot].tolist(), DOUBTS).votes
+        judged = Judged.of(made.take(pa.array(rows)), said.tolist())
+        kept[look_by(whom)] = trusted(
+            real, made, seed, masks=DEFAULT_MASKS, votes=votes, judged=judged
+        )
+    return kept
 
 
 def told(model: str, findings: Any) -> None:

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from pipelines.augment.gate import peers
 from pipelines.augment.gate.pair import Pair
+from pipelines.augment.gate.peers import Doubts
 from pipelines.augment.judged import Judged, like
 from pipelines.augment.names import DOUBTS, Votes
 from pipelines.datasets.fields import LABEL, feature_columns
@@ -28,7 +29,7 @@ def trusted(
     """
     fine = np.ones(made.num_rows, bool) if judged is None else judged.verdicts(made, masks) >= 0
     found = doubts(real, made, seed, masks=masks, judged=judged) if votes else None
-    return fine if found is None else fine & (found < votes)
+    return fine if found is None else fine & (found.against < votes)
 
 
 def doubts(
@@ -38,8 +39,8 @@ def doubts(
     *,
     masks: Sequence[str],
     judged: Judged | None = None,
-) -> np.ndarray | None:
-    """How far three models doubt each label (``peers.doubts``), shape (made,), None as there.
+) -> Doubts | None:
+    """What three models say of each label, None as there (``peers.doubts``).
 
     They do not doubt what a person judged, and know what was called right as real rows.
     """
@@ -47,13 +48,13 @@ def doubts(
         return peers.doubts(Pair.of(real, made, masks, seed)) if made.num_rows else None
     unsaid = judged.verdicts(made, masks) == 0
     if not unsaid.any():
-        return np.zeros(made.num_rows, int)
+        return Doubts(np.zeros(made.num_rows, int), np.full(made.num_rows, -np.inf))
     schema = real.select([*feature_columns(real.schema, masks), LABEL]).schema
     right = judged.right.filter(pa.array(judged.verdicts(judged.right, masks) > 0))
     known = pa.concat_tables([like(schema, rows) for rows in (real, right)])
     found = doubts(known, made.filter(pa.array(unsaid)), seed, masks=masks)
     if found is None:
         return None
-    against = np.zeros(made.num_rows, found.dtype)
-    against[unsaid] = found
-    return against
+    against, beyond = np.zeros(made.num_rows, int), np.full(made.num_rows, -np.inf)
+    against[unsaid], beyond[unsaid] = found.against, found.beyond
+    return Doubts(against, beyond)

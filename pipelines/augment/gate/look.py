@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel
 
 from pipelines.augment.gate.pair import BATCH_ROWS, MOST_ROWS, Space, label_array, sampled
+from pipelines.augment.gate.peers import Doubts
 from pipelines.augment.names import VOTES, Votes
 from pipelines.datasets.fields import feature_columns
 from pipelines.errors import InputError
@@ -38,54 +40,65 @@ class Beside:
     real: list[str]
 
 
-def rows_to_look_at(
-    against: Sequence[int] | np.ndarray, seed: int, count: int = COUNT
-) -> list[int]:
-    """Positions of rows to show: half with at least one vote against their label, half without.
+class Shown(NamedTuple):
+    """Positions of rows, and which of them lot picked: the others are near the bar."""
 
-    The first half is spread over one, two and three votes. Where one half is short of rows the
-    other fills it.
-    """
+    rows: list[int]
+    by_lot: list[bool]
+
+
+def rows_to_look_at(doubts: Doubts, seed: int, count: int = COUNT) -> Shown:
+    """Rows to show: half are those that models can tell least, nearest to the bar of their doubts,
+    where a verdict is worth most; the other half says by lot what their doubts are worth."""
     random = np.random.default_rng(seed)
+    nearest = np.argsort(np.abs(doubts.beyond), kind="stable")[: count // 2]
+    others = np.setdiff1d(np.arange(len(doubts.against)), nearest)
+    lot = others[_by_lot(doubts.against[others], random, count - len(nearest))]
+    order = random.permutation(len(lot) + len(nearest))
+    picked = np.concatenate([lot, nearest])[order]
+    return Shown(picked.tolist(), (order < len(lot)).tolist())
+
+
+def _by_lot(against: np.ndarray, random: np.random.Generator, count: int) -> list[int]:
+    """Half with at least one vote against their label, spread over one, two and three, and half
+    without. Where one half is short of rows the other fills it."""
     pools = [random.permutation(level).tolist() for level in _levels(against)]
-    flagged = [
+    flagged: list[int] = [
         row for turn in range(count) for pool in pools[:0:-1] for row in pool[turn : turn + 1]
     ]
-    half = max(count // 2, count - len(pools[0]))
-    picked = flagged[:half]
+    picked = flagged[: max(count // 2, count - len(pools[0]))]
     picked += pools[0][: count - len(picked)]
-    return [int(row) for row in random.permutation(picked)]
+    return picked
 
 
 def recommend_votes(
     against: Sequence[int] | np.ndarray,
     looked: Sequence[int],
     right: Sequence[bool],
-    before: Votes | None = None,
+    before: Votes | None,
 ) -> Advice:
     """The votes that take most wrong rows beyond as many right ones, by a person's verdicts.
 
-    ``looked``: positions of rows, ``right``: whether the label of each is; they stand for all rows
-    with as many votes against them. ``before``: the filter so far, which stays where nothing was
-    said of the rows that it takes. Raises InputError if there are not as many verdicts as rows.
+    ``looked``: positions of rows that lot picked, ``right``: whether the label of each is; they
+    stand for all rows with as many votes against them. Two or three of them would be believed too
+    much: ``before``, the filter so far, has one verdict on each level, that just what it takes is
+    wrong. Raises InputError if there are not as many verdicts as rows.
     """
-    if len(looked) != len(right) or not len(looked):
+    if len(looked) != len(right):
         raise InputError(f"There are {len(right)} verdicts for {len(looked)} rows.")
-    places, wrong = np.asarray(looked), ~np.asarray(right, bool)
-    shares: list[float | None] = []
-    sizes = []
-    for level in _levels(against):
-        seen = wrong[np.isin(places, level)]
-        shares.append(float(seen.mean()) if len(seen) else None)
-        sizes.append(len(level))
-    known = [*zip(shares, sizes, strict=True)]
+    places, wrong = np.asarray(looked, np.int64), ~np.asarray(right, bool)
+    levels = _levels(against)
+    seen = [wrong[np.isin(places, level)] for level in levels]
+    sizes = [len(level) for level in levels]
+    shares = [float(said.mean()) if len(said) else None for said in seen]
     precision = {votes: _mean(shares[votes:], sizes[votes:]) for votes in VOTES}
-    # rows without a verdict on their like speak for no filter and against none
-    gains = [0.0 if share is None else size * (2 * share - 1) for share, size in known]
+    gains = [
+        size * (2 * (said.sum() + (before is not None and level >= before)) / (len(said) + 1) - 1)
+        for level, (said, size) in enumerate(zip(seen, sizes, strict=True))
+    ]
     worth = {votes: sum(gains[votes:]) for votes in VOTES}
-    best = max(VOTES, key=lambda votes: (worth[votes], votes))
-    unknown = before is not None and precision[before] is None
-    votes = best if worth[best] > 0 else before if unknown else None
+    best = max(VOTES, key=lambda votes: (worth[votes], votes == before, votes))
+    votes = best if worth[best] > 0 or best == before else None
     return Advice(
         votes=votes,
         precision=precision,
@@ -98,7 +111,7 @@ def _words(votes: Votes | None, precision: dict[Votes, float | None], missed: fl
     if votes is None:
         words = "No filter takes more wrong rows than right ones: do not filter"
     elif precision[votes] is None:
-        words = f"Nothing was said of the rows that {votes} of 3 votes take: they stay the filter"
+        words = f"Filter by {votes} of 3 votes: nothing was said of the rows they take"
     else:
         words = f"Filter by {votes} of 3 votes: {precision[votes]:.0%} of the rows they take are"
         words = f"{words} wrong"

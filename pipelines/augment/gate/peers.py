@@ -3,6 +3,7 @@
 Few real rows alone also doubt what is new to them, which is what made rows are for.
 """
 
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -28,13 +29,25 @@ LEAST_CHANCE = 0.001
 LEAST_LEFT = 0.25
 
 
-def doubts(pair: Pair) -> np.ndarray | None:
-    """How far three models doubt the label of each made row, shape (rows,): 1 where one of them
-    does, 2 where they do together, by the mean of what they say, 3 where each of them does.
+@dataclass(frozen=True)
+class Doubts:
+    """What three models say of the label of each made row, two arrays of shape (rows,).
 
-    Each learned from the real rows and from the made rows of other folds, in a space that both set
-    (few real rows know few categories). None where the real rows are too few to say how many
-    labels are wrong, which is what a real row weighs by.
+    ``against``: 1 where one of them doubts it, 2 where they do together, by the mean of what they
+    say, 3 where each of them does. ``beyond``: by how much that mean is beyond the bar, in
+    logarithms of odds.
+    """
+
+    against: np.ndarray
+    beyond: np.ndarray
+
+
+def doubts(pair: Pair) -> Doubts | None:
+    """What models say that each learned from the real rows and from the made rows of other folds,
+    in a space that both set (few real rows know few categories).
+
+    None where the real rows are too few to say how many labels are wrong, which is what a real row
+    weighs by.
     """
     found = ballot(pair)
     if found is None:
@@ -65,7 +78,8 @@ def doubts(pair: Pair) -> np.ndarray | None:
     # a whole class is wrong its rows speak for each other.
     doubted = float((odds.mean(axis=0) > np.log(least_odds(wrong, classes))).mean())
     wrong = float(np.clip(doubted, *found.wrong_between(DOUBTS)))
-    return _levels(odds, np.log(least_odds(wrong, classes)))
+    bar = np.log(least_odds(wrong, classes))
+    return Doubts(_levels(odds, bar), odds.mean(axis=0) - bar)
 
 
 def _odds(model: Any, points: np.ndarray, claimed: np.ndarray) -> np.ndarray:

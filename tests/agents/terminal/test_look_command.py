@@ -109,14 +109,14 @@ def test_a_person_looks_at_twenty_rows(run: RunFolder, tmp_path: Path) -> None:
             at.until(LISTENS)
         at.say("y" if right else "n")
     assert at.end() == 0
-    assert "Filter by 1 of 3 votes: 100% of the rows they take are wrong." in at.words
+    assert "Filter by 2 of 3 votes: 100% of the rows they take are wrong." in at.words
     assert f"netloop runs fork {run.id} --at augmentation/2" in at.words
     assert "say there: r as I judged" in at.words
     assert ESCAPE not in at.screen
     assert "nearest real" in at.words
     (kept,) = json.loads((run.path / "look.json").read_bytes())
-    assert (kept["version"], kept["votes"], len(kept["rows"])) == (2, 1, 20)
-    assert kept["rows"] == look.places
+    assert (kept["version"], kept["votes"], len(kept["rows"])) == (2, 2, 20)
+    assert (kept["rows"], kept["by_lot"]) == look.shown
 
 
 def test_skipped_rows_count_for_nothing(run: RunFolder, tmp_path: Path) -> None:
@@ -200,8 +200,8 @@ def test_a_look_is_the_same_each_time(run: RunFolder) -> None:
     one, other = Look.at(run), Look.at(run)
     assert one.places == other.places
     assert one.pairs() == other.pairs()
-    votes = [one.against[place] for place in one.places]
-    assert votes.count(0) == 10
+    lot = [one.against[place] for place, lot in zip(*one.shown, strict=True) if lot]
+    assert (len(lot), lot.count(0)) == (10, 5)
     assert (one.version, one.before) == (2, None)
 
 
@@ -318,7 +318,7 @@ def test_a_second_look_at_the_same_rows_shows_others_and_adds_up(run: RunFolder)
 def test_one_verdict_more_does_not_outweigh_all_before(run: RunFolder, tmp_path: Path) -> None:
     """In a run whose plan heeded them: models doubt none of the rows that were judged."""
     first = Look.at(run)
-    assert first.keep(judged(first, 1, 2, 3)).votes == 1
+    assert first.keep(judged(first, 1, 2, 3)).votes == 2
     forked = again(run, tmp_path / ".netloop")
     second = Look.at(forked)
     doubted = next(n for n, place in enumerate(second.places) if second.against[place])
@@ -434,7 +434,7 @@ def test_what_is_no_artefact_cannot_be_judged(netloop: Command, run: RunFolder, 
 
 def test_rows_that_a_filter_left_out_are_shown_too(run: RunFolder, tmp_path: Path) -> None:
     """Else nobody could say that it takes too many."""
-    Look.at(run).keep(judged(Look.at(run), 1, 2, 3))
+    Look.at(run).keep([True] + [None] * 19)
     forked = fork(run, tmp_path / ".netloop", "augmentation")
 
     def decide(plan: Plan) -> Decision | None:

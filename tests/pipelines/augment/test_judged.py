@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.augment.gate.pair import Pair
+from pipelines.augment.gate.peers import Doubts
 from pipelines.augment.judged import Judged
 from pipelines.augment.screen import doubts, trusted
 from pipelines.datasets.fields import LABEL, field
@@ -93,10 +94,11 @@ def test_they_hold_where_the_real_rows_are_too_few_to_say(make_related) -> None:
 
 def test_models_doubt_nothing_that_was_judged(make_related) -> None:
     real, made = make_related(20, 0, 4.0), relabelled(make_related(100, 1, 4.0), [0, 1, 2])
-    assert (doubts(real, made, 0, masks=MASKS)[:3] >= 2).all()
+    assert (doubts(real, made, 0, masks=MASKS).against[:3] >= 2).all()
     judged = Judged.of(made.take([0, 1]), [True, False])
     found = doubts(real, made, 0, masks=MASKS, judged=judged)
-    assert found[:2].tolist() == [0, 0] and found[2] >= 2
+    assert found.against[:2].tolist() == [0, 0] and found.against[2] >= 2
+    assert (found.beyond[:2] == -np.inf).all() and np.isfinite(found.beyond[2:]).all()
 
 
 def test_all_made_rows_judged(make_related) -> None:
@@ -120,9 +122,10 @@ def test_rows_of_other_columns_are_refused(make_records, column) -> None:
 def test_a_row_called_both_is_no_real_one(make_related, monkeypatch: pytest.MonkeyPatch) -> None:
     known: list[int] = []
 
-    def none_doubted(pair: Pair) -> np.ndarray:
+    def none_doubted(pair: Pair) -> Doubts:
         known.append(pair.real_rows.num_rows)
-        return np.zeros(pair.synthetic_rows.num_rows, int)
+        rows = pair.synthetic_rows.num_rows
+        return Doubts(np.zeros(rows, int), np.full(rows, -1.0))
 
     monkeypatch.setattr("pipelines.augment.gate.peers.doubts", none_doubted)
     real, made = make_related(20, 0), make_related(5, 1)
@@ -137,9 +140,10 @@ def test_models_know_rows_called_right_as_real_ones(
     """And rows called wrong not at all."""
     asked: list[Pair] = []
 
-    def none_doubted(pair: Pair) -> np.ndarray:
+    def none_doubted(pair: Pair) -> Doubts:
         asked.append(pair)
-        return np.zeros(pair.synthetic_rows.num_rows, int)
+        rows = pair.synthetic_rows.num_rows
+        return Doubts(np.zeros(rows, int), np.full(rows, -1.0))
 
     monkeypatch.setattr("pipelines.augment.gate.peers.doubts", none_doubted)
     real, made = make_related(20, 0), make_related(5, 1)

@@ -1,9 +1,13 @@
 """Which rows a person looks at, beside which real ones, and what follows from the verdicts."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipelines.augment.gate.look import beside_real, recommend_votes, rows_to_look_at
+from pipelines.augment.gate.look import Shown, beside_real, recommend_votes, rows_to_look_at
+from pipelines.augment.gate.peers import Doubts
 from pipelines.datasets.fields import LABEL, field
 from pipelines.errors import InputError
 
@@ -11,37 +15,91 @@ from pipelines.errors import InputError
 AGAINST = [0] * 40 + [1] * 12 + [2] * 12 + [3] * 12
 
 
-def test_half_of_the_rows_are_contradicted_by_some_and_half_by_none() -> None:
-    votes = [AGAINST[row] for row in rows_to_look_at(AGAINST, seed=0)]
-    assert [votes.count(level) for level in range(4)] == [10, 3, 3, 4]
+def doubts_of(against: list[int], beyond: list[float] | None = None) -> Doubts:
+    """Doubts of as many rows; the farther from the bar, the later, if nothing else is said."""
+    far = np.arange(1.0, len(against) + 1) if beyond is None else np.array(beyond)
+    return Doubts(np.array(against), far)
+
+
+def by_lot(shown: Shown) -> list[int]:
+    return [row for row, lot in zip(shown.rows, shown.by_lot, strict=True) if lot]
+
+
+def test_half_of_the_rows_lie_nearest_to_the_bar_on_either_side() -> None:
+    beyond = [-9.0] * 30 + [0.5, -0.4, 0.3, -0.2, 0.1] + [9.0] * 30 + [-0.6, 0.7, -0.8, 0.9, -1.0]
+    shown = rows_to_look_at(doubts_of([0] * 35 + [3] * 35, beyond), seed=0)
+    nearest = {*shown.rows} - {*by_lot(shown)}
+    assert nearest == {*range(30, 35), *range(65, 70)}
+    assert len(by_lot(shown)) == 10
+
+
+def test_of_those_by_lot_half_are_contradicted_by_some_and_half_by_none() -> None:
+    votes = [AGAINST[row] for row in by_lot(rows_to_look_at(doubts_of(AGAINST), seed=0))]
+    assert [votes.count(level) for level in range(4)] == [5, 1, 2, 2]
+
+
+def test_lot_knows_no_distance() -> None:
+    """Rows far beyond the bar and far below it are shown too, or nothing is known of them."""
+    seen = {
+        row for seed in range(60) for row in by_lot(rows_to_look_at(doubts_of(AGAINST), seed=seed))
+    }
+    assert seen == {*range(10, 76)}
+
+
+def test_the_order_does_not_tell_which_rows_lot_picked() -> None:
+    first = [rows_to_look_at(doubts_of(AGAINST), seed=seed).by_lot[0] for seed in range(40)]
+    assert 10 < sum(first) < 30
 
 
 def test_the_seed_picks_and_no_row_is_shown_twice() -> None:
-    rows = rows_to_look_at(AGAINST, seed=1)
-    assert rows == rows_to_look_at(AGAINST, seed=1) != rows_to_look_at(AGAINST, seed=2)
-    assert len(set(rows)) == 20
+    shown = rows_to_look_at(doubts_of(AGAINST), seed=1)
+    assert shown == rows_to_look_at(doubts_of(AGAINST), seed=1)
+    assert shown != rows_to_look_at(doubts_of(AGAINST), seed=2)
+    assert len(set(shown.rows)) == 20 == len(shown.by_lot)
 
 
 @pytest.mark.parametrize(
     ("against", "counts"),
-    [([0] * 50 + [3] * 2, (18, 2)), ([0] * 3 + [2] * 50, (3, 17)), ([0, 0, 1], (2, 1))],
+    [
+        # the first ten rows are the nearest
+        ([0] * 50 + [3] * 2, (8, 2)),
+        ([1] * 10 + [0] * 3 + [2] * 50, (3, 7)),
+        ([0] * 10 + [0, 0, 1], (2, 1)),
+        ([0, 0, 1], (0, 0)),
+    ],
 )
-def test_one_half_fills_up_the_other(against, counts) -> None:
-    votes = [against[row] > 0 for row in rows_to_look_at(against, seed=0)]
+def test_one_half_of_the_lot_fills_up_the_other(against, counts) -> None:
+    votes = [against[row] > 0 for row in by_lot(rows_to_look_at(doubts_of(against), seed=0))]
     assert (votes.count(False), votes.count(True)) == counts
 
 
-def verdicts(wrong: dict[int, float]) -> tuple[list[int], list[bool]]:
-    """Four rows of each level, of which such a share is wrong."""
-    looked = [first + place for first in (0, 40, 52, 64) for place in range(4)]
-    right = [place >= 4 * wrong.get(level, 0) for level in range(4) for place in range(4)]
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.floats(-20, 20)), max_size=60),
+    st.integers(0, 99),
+    st.integers(0, 30),
+)
+def test_as_many_rows_as_asked_for_or_all(rows, seed: int, count: int) -> None:
+    doubts = doubts_of([level for level, _ in rows], [far for _, far in rows])
+    shown = rows_to_look_at(doubts, seed, count)
+    assert len(shown.rows) == len(set(shown.rows)) == min(count, len(rows))
+    assert set(shown.rows) <= {*range(len(rows))}
+    far = np.abs(doubts.beyond)
+    nearest = [row for row, lot in zip(shown.rows, shown.by_lot, strict=True) if not lot]
+    assert len(nearest) == min(count // 2, len(rows))
+    assert all(far[near] <= far[row] for near in nearest for row in by_lot(shown))
+
+
+def verdicts(wrong: dict[int, float], each: int = 4) -> tuple[list[int], list[bool]]:
+    """So many rows of each level, of which such a share is wrong."""
+    looked = [first + place for first in (0, 40, 52, 64) for place in range(each)]
+    right = [place >= each * wrong.get(level, 0) for level in range(4) for place in range(each)]
     return looked, right
 
 
 def test_precision_weighs_levels_by_their_rows() -> None:
     against = [0] * 40 + [1] * 30 + [3] * 10
     looked, right = [0, 40, 41, 70], [True, True, False, False]
-    advice = recommend_votes(against, looked, right)
+    advice = recommend_votes(against, looked, right, 2)
     assert advice.precision[1] == pytest.approx((0.5 * 30 + 1.0 * 10) / 40)
     assert advice.precision[2] == advice.precision[3] == 1.0
     assert advice.missed == 0.0
@@ -52,54 +110,87 @@ def test_precision_weighs_levels_by_their_rows() -> None:
     [
         ({1: 1.0, 2: 1.0, 3: 1.0}, 1),
         ({1: 0.0, 2: 0.75, 3: 1.0}, 2),
-        ({1: 0.0, 2: 0.5, 3: 0.75}, 3),  # a harder one takes as many right ones more
+        ({1: 0.0, 2: 0.5, 3: 0.75}, 2),  # by that of the filter so far
         ({1: 0.75, 2: 0.5, 3: 0.75}, 1),
         ({1: 1.0, 2: 0.25, 3: 0.75}, 1),
+        ({1: 0.0, 2: 0.25, 3: 0.75}, 3),
         ({1: 0.0, 2: 0.0, 3: 0.75}, 3),
-        ({1: 0.5, 2: 0.5, 3: 0.5}, None),
+        ({1: 0.5, 2: 0.5, 3: 0.5}, 2),
+        ({1: 0.25, 2: 0.25, 3: 0.25}, None),
         ({}, None),
     ],
 )
 def test_the_votes_that_take_most_wrong_rows_beyond_right_ones(wrong, votes) -> None:
-    assert recommend_votes(AGAINST, *verdicts(wrong)).votes == votes
+    assert recommend_votes(AGAINST, *verdicts(wrong), 2).votes == votes
+
+
+@pytest.mark.parametrize(
+    ("wrong", "each", "votes"),
+    [
+        ({1: 1.0}, 1, 2),  # one against one says nothing of rows with one vote or two
+        ({1: 1.0, 2: 1.0, 3: 1.0}, 1, 2),
+        ({}, 1, 2),
+        ({1: 1.0, 2: 1.0, 3: 1.0}, 2, 1),
+        ({}, 2, None),
+    ],
+)
+def test_a_single_verdict_of_a_level_does_not_outvote_the_filter_so_far(wrong, each, votes) -> None:
+    assert recommend_votes(AGAINST, *verdicts(wrong, each), 2).votes == votes
 
 
 def test_the_advice_is_one_sentence() -> None:
-    assert recommend_votes(AGAINST, *verdicts({})).words == (
+    assert recommend_votes(AGAINST, *verdicts({}), 2).words == (
         "No filter takes more wrong rows than right ones: do not filter."
     )
-    assert recommend_votes(AGAINST, *verdicts({3: 1.0, 2: 1.0})).words == (
+    assert recommend_votes(AGAINST, *verdicts({3: 1.0, 2: 1.0}), 2).words == (
         "Filter by 2 of 3 votes: 100% of the rows they take are wrong."
     )
-    assert recommend_votes(AGAINST, *verdicts({0: 0.25, 3: 1.0})).words.endswith(
+    assert recommend_votes(AGAINST, *verdicts({0: 0.25, 3: 1.0}), 2).words.endswith(
         "; 25% of the rows that no model doubts are wrong too."
     )
 
 
-def test_the_filter_so_far_stays_only_where_nothing_was_said_of_what_it_takes() -> None:
-    against = [0] * 40 + [1] * 12 + [3] * 12
-    looked = [0, 1, 40, 41]
-    stays = recommend_votes(against, looked, [True] * 4, before=2)
-    assert (stays.votes, stays.precision[2]) == (2, None)
-    assert stays.words == (
-        "Nothing was said of the rows that 2 of 3 votes take: they stay the filter."
-    )
-    assert recommend_votes(against, looked, [True, True, False, False], before=2).votes == 1
-    softer = recommend_votes(against, [0, 40, 52, 53], [True, True, False, False], before=1)
-    assert (softer.votes, softer.precision[1]) == (3, 0.5)
-    assert recommend_votes(against, [0, 52, 53], [True] * 3, before=2).votes is None
+@pytest.mark.parametrize("before", [1, 2, 3])
+@pytest.mark.parametrize("against", [AGAINST, [0] * 40 + [1] * 12, [0] * 40])
+def test_the_filter_stays_where_nothing_was_said_of_what_models_doubt(against, before) -> None:
+    advice = recommend_votes(against, [0, 1], [True, True], before)
+    assert (advice.votes, advice.precision[before]) == (before, None)
+    assert advice.words == f"Filter by {before} of 3 votes: nothing was said of the rows they take."
+    assert recommend_votes(against, [], [], before).votes == before
+    assert recommend_votes(against, [0, 1], [True, True], None).votes is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "each", "votes"),
+    [
+        ({2: 1.0, 3: 1.0}, 1, None),
+        ({2: 1.0, 3: 1.0}, 2, 2),
+        ({3: 1.0}, 2, 3),
+        ({1: 1.0, 2: 1.0, 3: 1.0}, 2, 1),
+    ],
+)
+def test_no_filter_gives_way_to_one_that_more_than_one_verdict_asks_for(
+    wrong, each: int, votes
+) -> None:
+    assert recommend_votes(AGAINST, *verdicts(wrong, each), None).votes == votes
+
+
+def test_a_level_without_rows_is_no_filter() -> None:
+    """All that is doubted is right: that no row has three votes against it changes nothing."""
+    against = [0] * 40 + [2] * 12
+    assert recommend_votes(against, [40, 41, 42], [True] * 3, 2).votes is None
 
 
 def test_what_was_not_looked_at_is_not_known() -> None:
-    advice = recommend_votes([0, 0, 3], [0], [False])
+    advice = recommend_votes([0, 0, 3], [0], [False], 2)
     assert advice.precision == {1: None, 2: None, 3: None}
     assert advice.missed == 1.0
 
 
-@pytest.mark.parametrize(("looked", "right"), [([1, 2], [True]), ([], [])])
+@pytest.mark.parametrize(("looked", "right"), [([1, 2], [True]), ([], [True])])
 def test_verdicts_must_fit_the_rows(looked, right) -> None:
     with pytest.raises(InputError):
-        recommend_votes(AGAINST, looked, right)
+        recommend_votes(AGAINST, looked, right, 2)
 
 
 # --- beside the nearest real row -----------------------------------------------------------------

@@ -45,7 +45,7 @@ def test_flipped_labels_are_doubted(world, pair_of, share: float) -> None:
     against, wrong = [], []
     for seed in range(3):
         made = flipped(world(150, seed + 100), some(share, seed))
-        against.append(doubts(pair_of(world(60, seed), made)))
+        against.append(doubts(pair_of(world(60, seed), made)).against)
         wrong.append(np.isin(np.arange(150), some(share, seed)))
         assert against[-1].shape == (150,)
     doubted, flips = np.concatenate(against) >= 2, np.concatenate(wrong)
@@ -56,7 +56,7 @@ def test_flipped_labels_are_doubted(world, pair_of, share: float) -> None:
 def test_a_class_that_is_wrong_throughout_is_told_by_the_real_rows(world, pair_of) -> None:
     """All other rows of the class say the same: half of what is called a scan is none."""
     benign = range(0, 150, 3)
-    against = doubts(pair_of(world(60, 0), flipped(world(150, 1), benign)))
+    against = doubts(pair_of(world(60, 0), flipped(world(150, 1), benign))).against
     wrong = np.isin(np.arange(150), benign)
     assert (against[wrong] >= 2).mean() > 0.5
     assert (against[~wrong] >= 2).mean() < 0.1
@@ -64,7 +64,7 @@ def test_a_class_that_is_wrong_throughout_is_told_by_the_real_rows(world, pair_o
 
 @pytest.mark.parametrize("seed", range(3))
 def test_right_labels_are_hardly_doubted(world, pair_of, seed: int) -> None:
-    against = doubts(pair_of(world(60, seed), world(150, seed + 50)))
+    against = doubts(pair_of(world(60, seed), world(150, seed + 50))).against
     assert (against >= 2).mean() < 0.05
 
 
@@ -96,7 +96,7 @@ def test_all_rows_correct_what_the_real_ones_say_of_wrong_labels(
 
 
 def test_more_votes_doubt_fewer_rows(world, pair_of) -> None:
-    against = doubts(pair_of(world(60, 0), flipped(world(150, 1), some(0.33))))
+    against = doubts(pair_of(world(60, 0), flipped(world(150, 1), some(0.33)))).against
     assert set(against.tolist()) <= {0, 1, 2, 3}
     assert (against >= 1).sum() >= (against >= 2).sum() >= (against >= 3).sum() > 0
 
@@ -109,7 +109,7 @@ def test_a_category_that_no_real_row_has_tells_made_rows_apart(make_records, pai
     kinds = ["p"] * 20 + ["q"] * 20 + ["new a"] * 20 + ["new b"] * 20
     labels[45], labels[75] = "b", "a"  # among nineteen of the other class
     made = make_records(labels, kind=kinds, x=[4.5] * 80)
-    against = doubts(pair_of(real, made))
+    against = doubts(pair_of(real, made)).against
     assert np.flatnonzero(against >= 2).tolist() == [45, 75]
 
 
@@ -124,7 +124,7 @@ def test_all_models_see_a_class_that_lies_around_another(make_records, pair_of) 
         x, y = far * np.cos(angle), far * np.sin(angle)
         return make_records(["ab"[one] for one in outer], x=x.tolist(), y=y.tolist())
 
-    against = doubts(pair_of(ring(40, ()), ring(120, range(24))))
+    against = doubts(pair_of(ring(40, ()), ring(120, range(24)))).against
     assert (against[:24] == 3).mean() > 0.9
     assert (against[24:] == 0).mean() > 0.9
 
@@ -133,7 +133,7 @@ def test_a_kernel_of_fewer_landmarks_than_rows(
     world, pair_of, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipelines.augment.gate.models.LANDMARKS", 25)
-    against = doubts(pair_of(world(60, 0), flipped(world(150, 1), some(0.2))))
+    against = doubts(pair_of(world(60, 0), flipped(world(150, 1), some(0.2)))).against
     wrong = np.isin(np.arange(150), some(0.2))
     assert (against[wrong] == 3).mean() > 0.5
     assert (against[~wrong] == 3).mean() < 0.05
@@ -149,22 +149,30 @@ def test_a_class_of_one_made_row(world, pair_of) -> None:
     made = world(31, 1)
     labels = [*["scan"] * 30, "worm"]
     made = made.set_column(0, made.schema.field("label"), pa.array(labels))
-    assert len(doubts(pair_of(world(60, 0), made))) == 31
+    assert len(doubts(pair_of(world(60, 0), made)).against) == 31
 
 
 def test_every_row_of_many_is_asked(world, pair_of, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.augment.gate.pair.BATCH_ROWS", 40)
     monkeypatch.setattr("pipelines.augment.gate.peers.MOST_ROWS", 60)
     monkeypatch.setattr("pipelines.augment.gate.pair.MOST_ROWS", 60)
-    against = doubts(pair_of(world(60, 0), flipped(world(200, 1), [199])))
+    against = doubts(pair_of(world(60, 0), flipped(world(200, 1), [199]))).against
     assert len(against) == 200 and against[199] == 3
 
 
 def test_the_same_seed_doubts_the_same(world, pair_of) -> None:
     made = flipped(world(90, 1), range(0, 90, 4))
-    assert (
-        doubts(pair_of(world(60, 0), made)).tolist() == doubts(pair_of(world(60, 0), made)).tolist()
-    )
+    one, other = (doubts(pair_of(world(60, 0), made)) for _ in range(2))
+    assert one.against.tolist() == other.against.tolist()
+    assert one.beyond.tolist() == other.beyond.tolist()
+
+
+def test_what_they_doubt_together_is_beyond_the_bar(world, pair_of) -> None:
+    """And the wronger a label, the farther."""
+    found = doubts(pair_of(world(60, 0), flipped(world(150, 1), some(0.2))))
+    assert ((found.beyond > 0) == (found.against >= 2)).all()
+    wrong = np.isin(np.arange(150), some(0.2))
+    assert np.median(found.beyond[wrong]) > 1 > -1 > np.median(found.beyond[~wrong])
 
 
 class Model:
@@ -242,6 +250,6 @@ def test_rows_at_the_border_are_safe_while_few_labels_are_wrong(make_records, pa
         return make_records(["ba"[one] for one in named.astype(int)], x=x)
 
     real = rows(200, 0.0)
-    few, many = (doubts(pair_of(real, rows(400, wrong))) for wrong in (0.0, 0.4))
+    few, many = (doubts(pair_of(real, rows(400, wrong))).against for wrong in (0.0, 0.4))
     assert (few >= 2).mean() < 0.02
     assert (many >= 2).mean() > 0.35
