@@ -22,6 +22,8 @@ def _facts(bench: Workbench, state: State) -> dict[str, Any]:
             "words": looked.words,
             "judged": looked.judged,
             "verdicts": looked.verdicts,
+            "rows": len(looked.right),
+            "wrong": looked.right.count(False),
         }
     return found
 

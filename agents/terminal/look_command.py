@@ -31,10 +31,10 @@ class NeedsPerson(NetloopError):
 def look(run: Run, workspace: Workspace = DEFAULT_WORKSPACE) -> None:
     """Look at 20 synthetic rows, and so set how hard to filter.
 
-    Half of them bear a label that models doubt. Each stands beside the nearest real row of its
-    class, in the columns that differ most. The next plan that makes rows filters as you judged,
-    leaves out what you called wrong, and takes what you called right for real rows when it doubts
-    others.
+    Half of them are those that models can tell least, half are picked by lot. Each stands beside
+    the nearest real row of its class, in the columns that differ most. The next plan that makes
+    rows filters as you judged, leaves out what you called wrong, and takes what you called right
+    for real rows when it doubts others.
 
     Example: netloop runs look last
     """

@@ -58,7 +58,7 @@ MODELS = """
 """
 # What code computed: allowed from ``stats`` on.
 RESULTS: dict[str, Reading] = {
-    **_read("ours", f"outcomes {ROWS} {FILTERS} {AUDITS} {MODELS}"),
+    **_read("ours", f"outcomes {ROWS} {FILTERS} {AUDITS} {MODELS} look look.votes look.wrong"),
     **_read("word", "filters filters.name not_tried models models.name leaks leaks.name groups"),
     **_read("word", "sizes seconds device learning clean_rows.moved facts.validation"),
     **_read("word", "study_few_labels.validation"),

@@ -15,12 +15,15 @@ from pseudo_terminal import LISTENS, PseudoTerminal
 from agents.checkpoints import Decision, Plan
 from agents.life_cycle import create_run, opened
 from agents.look import Look, Looked, looked_at, looks_at
+from agents.planners.base import Evidence
+from agents.planners.rules import RulePlanner
 from agents.policy import approve_all
 from agents.retrace import fork, replay
 from agents.spec import Spec
 from agents.terminal.look_command import ask_all, tell
 from agents.terminal.plan_view import render_plan
 from agents.trail import Trail
+from agents.wall.view import names_of, view
 from pipelines.augment.gate.look import Beside
 from pipelines.augment.judged import Judged
 from pipelines.errors import InputError, NetloopError
@@ -222,6 +225,25 @@ def test_a_fork_proposes_the_filter_in_its_next_version(run: RunFolder, tmp_path
     assert plan.place == "augmentation/3"
     assert plan.steps[0].params["votes"] == looked.votes
     assert plan.steps[0].reasons["votes"] == looked.words
+
+
+def test_a_language_model_would_be_told_how_many_rows_were_wrong(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing else of the look."""
+    look, told = Look.at(run), []
+    looked = look.keep(said_by_a_person(look))
+    propose = RulePlanner.propose
+
+    def listen(self: RulePlanner, evidence: Evidence, *others: Any) -> Plan:
+        told.append(view(evidence, "raw", names_of(evidence), tmp_path))
+        return propose(self, evidence, *others)
+
+    monkeypatch.setattr(RulePlanner, "propose", listen)
+    again(run, tmp_path / ".netloop")
+    by_stage = [json.dumps(shown) for shown in told]
+    assert f'"look": {json.dumps({"votes": looked.votes, "rows": 20, "wrong": 7})}' in by_stage[0]
+    assert looked.judged not in by_stage[0] and looked.verdicts not in by_stage[0]
 
 
 def said_by_a_person(look: Look) -> list[bool]:

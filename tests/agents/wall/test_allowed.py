@@ -43,6 +43,15 @@ def test_what_is_not_known_is_dropped(values: dict[str, Any]) -> None:
     assert passed(**values) == {}
 
 
+def test_of_a_look_at_made_rows_only_counts_pass() -> None:
+    """What was judged, and the sentences about it, are for people."""
+    look = {"votes": 2, "rows": 20, "wrong": 7, "words": "7 rows", "verdicts": "x", "judged": "ab"}
+    assert passed(look=look) == {"look": {"votes": 2, "rows": 20, "wrong": 7}}
+    assert passed(look=look | {"votes": None})["look"]["votes"] is None
+    assert passed(SCHEMA, look=look) == {}
+    assert passed(wrong=7, votes=2) == {}, "of a look alone"
+
+
 def test_names_pass_through_names_wherever_they_stand() -> None:
     assert passed(
         classes=[{"name": "a", "files": ["x", "y"], "bytes": 2}],
