@@ -106,8 +106,12 @@ def _begin(
 ) -> RunFolder:
     looks = looks_to_take_over(trail.run, target)  # may raise, before there is a run
     run = create_run(workspace, Spec.model_validate(trail.record["spec"]), approve)
-    take_over_looks(looks, trail.run, run)
-    run.update(**origin)
+    try:
+        take_over_looks(looks, trail.run, run)
+        run.update(**origin)
+    except BaseException:
+        shutil.rmtree(run.path)
+        raise
     return run
 
 

@@ -387,6 +387,21 @@ def test_a_look_that_cannot_be_taken_over_leaves_no_run_behind(
     assert [found.id for found in RunFolder.all(tmp_path / ".netloop")] == [run.id]
 
 
+def test_a_full_disk_while_a_look_is_taken_over_leaves_no_run_behind(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Look.at(run).keep([True] * 20)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("agents.look.take_over_artefact", full)
+    for retrace in (partial(fork, stage="augmentation"), replay):
+        with pytest.raises(OSError, match="No space"):
+            retrace(run, tmp_path / ".netloop")
+    assert [found.id for found in RunFolder.all(tmp_path / ".netloop")] == [run.id]
+
+
 def test_what_else_a_person_had_set_stays(run: RunFolder, tmp_path: Path) -> None:
     workspace = tmp_path / ".netloop"
     Look.at(run).keep(said_by_a_person(Look.at(run)))
