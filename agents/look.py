@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError, model_validator
 
 from agents.checkpoints import STAGES, Plan, Step
 from agents.edits import apply_decision
@@ -37,8 +37,8 @@ class Looked(BaseModel):
     """What came of a look. ``version``: of the plan that made the rows; ``made``: their hash;
     ``rows``, ``by_lot``, ``against`` and ``right``: positions, whether lot picked each, how many
     models doubted it when it was shown, and whether its label is right, in this look and earlier
-    ones at the same rows. ``judged``: the artefact of these verdicts and of those that the rows
-    were made by."""
+    ones at the same rows; ``skipped``: what was shown in them and not judged. ``judged``: the
+    artefact of these verdicts and of those that the rows were made by."""
 
     version: int
     made: str
@@ -46,9 +46,18 @@ class Looked(BaseModel):
     by_lot: list[bool]
     against: list[int]
     right: list[bool]
+    skipped: list[int] = []
     judged: str
     votes: Votes | None
     words: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def all_by_lot(cls, found: Any) -> Any:
+        """At first lot picked every row, and looks did not say so."""
+        if not isinstance(found, dict) or not isinstance(found.get("rows"), list):
+            return found
+        return {"by_lot": [True] * len(found["rows"]), **found}
 
     @property
     def verdicts(self) -> str:
@@ -149,20 +158,25 @@ class Look:
 
     @cached_property
     def shown(self) -> "Shown":
-        """Which rows to look at: none that was judged before."""
+        """Which rows to look at: one of those that are equal, none that was judged before, and of
+        those that were skipped only where no other is left."""
         import numpy as np
 
         from pipelines.augment.gate.look import Shown, rows_to_look_at
         from pipelines.augment.gate.peers import Doubts
+        from pipelines.augment.judged import equal_rows
 
         if self.doubts is None:
             return Shown([], [])
-        made = self.tables[1]
-        said = self.judged.verdicts(made, self.params["masks"]) if self.judged else None
-        unsaid = np.flatnonzero(said == 0) if said is not None else np.arange(made.num_rows)
-        left = Doubts(self.doubts.against[unsaid], self.doubts.beyond[unsaid])
-        picked = rows_to_look_at(left, self.trail.record["seed"])
-        return Shown([int(row) for row in unsaid[picked.rows]], picked.by_lot)
+        made, masks = self.tables[1], self.params["masks"]
+        _, unsaid = np.unique(equal_rows([made], masks), return_index=True)
+        if self.judged:
+            unsaid = unsaid[self.judged.verdicts(made, masks)[unsaid] == 0]
+        new = np.setdiff1d(unsaid, self.earlier.skipped if self.earlier else [])
+        left = new if len(new) else np.sort(unsaid)
+        doubts = Doubts(self.doubts.against[left], self.doubts.beyond[left])
+        picked = rows_to_look_at(doubts, self.trail.record["seed"])
+        return Shown([int(row) for row in left[picked.rows]], picked.by_lot)
 
     @property
     def places(self) -> list[int]:
@@ -184,29 +198,26 @@ class Look:
         import numpy as np
         import pyarrow as pa
 
-        from pipelines.augment.gate.look import recommend_votes
+        from pipelines.augment.gate.look import Shown, recommend_votes
         from pipelines.augment.judged import Judged
 
-        said = [
-            (place, lot, yes)
-            for place, lot, yes in zip(*self.shown, right, strict=False)
-            if yes is not None
-        ]
+        answers = dict(zip(self.places, right, strict=False))
+        said = {place: yes for place, yes in answers.items() if yes is not None}
         if not said:
             raise InputError("No row was judged.")
-        rows, by_lot, verdicts = map(list, zip(*said, strict=True))
+        lot = dict(zip(*self.shown, strict=True))
+        rows, verdicts, by_lot = [*said], [*said.values()], [lot[place] for place in said]
         levels = [self.against[place] for place in rows]
+        skipped = [place for place in answers if place not in said]
         new = self.tables[1].take(pa.array(rows, pa.int64()))
         judged = Judged.of(new, verdicts).after(self.judged)
         if self.earlier:
             rows, by_lot = self.earlier.rows + rows, self.earlier.by_lot + by_lot
             verdicts, levels = self.earlier.right + verdicts, self.earlier.against + levels
+            skipped = self.earlier.skipped + skipped
         against = np.array(self.against)
         against[rows] = levels
-        lot = np.array(by_lot)
-        advice = recommend_votes(
-            against, np.array(rows)[lot], np.array(verdicts)[lot].tolist(), self.before
-        )
+        advice = recommend_votes(against, Shown(rows, by_lot), verdicts, self.before)
         looked = Looked(
             version=self.version,
             made=self.trail.artifacts["made"],
@@ -214,6 +225,7 @@ class Look:
             by_lot=by_lot,
             against=levels,
             right=verdicts,
+            skipped=skipped,
             judged=self.run.store.make(judged.write),
             votes=advice.votes,
             words=advice.words,

@@ -49,7 +49,7 @@ from pipelines.augment.arms import arm_of
 from pipelines.augment.asking import RowsAsked
 from pipelines.augment.gate.look import recommend_votes, rows_to_look_at
 from pipelines.augment.judged import Judged
-from pipelines.augment.names import DOUBTS
+from pipelines.augment.names import DOUBTS, ROUNDS
 from pipelines.augment.screen import doubts, trusted
 from pipelines.datasets.fields import DEFAULT_MASKS
 from pipelines.datasets.splits import draw_rows
@@ -103,7 +103,7 @@ def main() -> None:
                 for model, findings in study["models"].items():
                     told(model, findings)
                     verdicts[model].append((kind, findings["verdict"]))
-                    for outcome in [*findings["outcomes"], *study["looks"].get(model, [])]:
+                    for outcome in [*findings["outcomes"], *study.get("looks", {}).get(model, [])]:
                         found[model, kind][treatment(outcome)].append(outcome["gain"])
     print()
     for model in options.models:
@@ -244,7 +244,8 @@ def studied(folder: Path, double: RowsDouble, options: argparse.Namespace, seed:
     print(f"\n{double.kind}: {double.cost()}")
     study = json.loads(done.stdout)
     study["looks"] = {}
-    if double.kind.startswith("flipped"):
+    authors = [arm for arm in options.arms if arm in ROUNDS]
+    if double.kind.startswith("flipped") and authors == ["llm"]:  # no other one asks the double
         again = RowsDouble(double.kind, double.held_back, seed)
         study["looks"] = looked_at(folder / "workspace", study, again, options, seed)
     return study
@@ -271,7 +272,9 @@ def looked_at(
         real, own = train.take(pa.array(draw)), seed + number
         wanted = dict.fromkeys(sorted(double.held_back), round(most * REAL))
         made = write(real, wanted, own).rows.cast(real.schema)
-        for arm, kept in ways_to_filter(real, made, right_labels(made, train, double), own).items():
+        right = right_labels(made, train, double)
+        slips = np.random.default_rng([seed, number, len(made)])
+        for arm, kept in ways_to_filter(real, made, right, own, slips).items():
             rows = pa.concat_tables([real, made.filter(pa.array(kept))])
             for model in options.models:
                 guesses = predict(fit_rows(model, rows, DEFAULT_MASKS, own), judges)
@@ -321,21 +324,22 @@ def right_labels(made: pa.Table, known: pa.Table, double: RowsDouble) -> np.ndar
 
 
 def ways_to_filter(
-    real: pa.Table, made: pa.Table, right: np.ndarray, seed: int
+    real: pa.Table, made: pa.Table, right: np.ndarray, seed: int, slips: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """Which rows stay: all, those that models do not doubt, and those that look after look leaves.
 
-    ``right``: whether the label of each made row is.
+    ``right``: whether the label of each made row is. No two rows are equal: an author's copies are
+    refused. The filter before a look is that of a study.
     """
     found = doubts(real, made, seed, masks=DEFAULT_MASKS)
     assert found is not None
     shown = rows_to_look_at(found, seed)
-    rows, lot = np.array(shown.rows), np.array(shown.by_lot)
+    rows = np.array(shown.rows)
     kept = {"as made": np.ones(made.num_rows, bool), "filtered": found.against < DOUBTS}
-    for whom, slips in SLIPS.items():
-        said = right[rows] ^ (np.random.default_rng(seed).random(len(rows)) < slips)
-        votes = recommend_votes(found.against, rows[lot], said[lot].tolist(), DOUBTS).votes
-        judged = Judged.of(made.take(pa.array(rows)), said.tolist())
+    for whom, share in SLIPS.items():
+        said = (right[rows] ^ (slips.random(len(rows)) < share)).tolist()
+        votes = recommend_votes(found.against, shown, said, DOUBTS).votes
+        judged = Judged.of(made.take(pa.array(rows)), said)
         kept[look_by(whom)] = trusted(
             real, made, seed, masks=DEFAULT_MASKS, votes=votes, judged=judged
         )

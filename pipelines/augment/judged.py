@@ -52,18 +52,26 @@ class Judged:
         )
 
     def verdicts(self, made: pa.Table, masks: Sequence[str]) -> np.ndarray:
-        """Of each made row, shape (rows,): 1 if its equal was called right, -1 if wrong, else 0.
+        """Of each made row, shape (rows,): 1 if its equal (``equal_rows``) was called right, -1 if
+        wrong, else 0.
 
-        Equal are the label and all features that the masks leave, which are what was shown. Raises
-        InputError if what was judged has other columns.
+        Raises InputError if what was judged has other columns.
         """
-        names = [*feature_columns(made.schema, masks), LABEL]
-        tables = [made, self.right, self.wrong]
-        schema = made.select(names).schema
-        rows = pa.concat_tables([like(schema, table) for table in tables])
-        codes = combine(row_codes(rows), column_codes(rows[LABEL]))
-        own, right, wrong = np.split(codes, np.cumsum([len(table) for table in tables[:-1]]))
+        codes = equal_rows([made, self.right, self.wrong], masks)
+        own, right, wrong = np.split(codes, np.cumsum([len(made), len(self.right)]))
         return np.where(np.isin(own, wrong), -1, np.where(np.isin(own, right), 1, 0))
+
+
+def equal_rows(tables: Sequence[pa.Table], masks: Sequence[str]) -> np.ndarray:
+    """A number for each row of all tables, shape (rows,), the same for those that are equal.
+
+    Equal are the label and all features that the masks leave, which are what a person is shown.
+    Raises InputError if a table has other columns than the first.
+    """
+    schema = tables[0].schema
+    schema = tables[0].select([*feature_columns(schema, masks), LABEL]).schema
+    rows = pa.concat_tables([like(schema, table) for table in tables])
+    return combine(row_codes(rows), column_codes(rows[LABEL]))
 
 
 def like(schema: pa.Schema, rows: pa.Table) -> pa.Table:

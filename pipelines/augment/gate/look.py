@@ -60,45 +60,49 @@ def rows_to_look_at(doubts: Doubts, seed: int, count: int = COUNT) -> Shown:
 
 
 def _by_lot(against: np.ndarray, random: np.random.Generator, count: int) -> list[int]:
-    """Half with at least one vote against their label, spread over one, two and three, and half
-    without. Where one half is short of rows the other fills it."""
+    """Three of five with a vote against their label, as many with one as with two and three, the
+    others without. Where one part is short of rows the other fills it."""
     pools = [random.permutation(level).tolist() for level in _levels(against)]
-    flagged: list[int] = [
+    flagged = [
         row for turn in range(count) for pool in pools[:0:-1] for row in pool[turn : turn + 1]
     ]
-    picked = flagged[: max(count // 2, count - len(pools[0]))]
+    picked = flagged[: max(3 * count // 5, count - len(pools[0]))]
     picked += pools[0][: count - len(picked)]
     return picked
 
 
 def recommend_votes(
     against: Sequence[int] | np.ndarray,
-    looked: Sequence[int],
+    looked: Shown,
     right: Sequence[bool],
     before: Votes | None,
 ) -> Advice:
     """The votes that take most wrong rows beyond as many right ones, by a person's verdicts.
 
-    ``looked``: positions of rows that lot picked, ``right``: whether the label of each is; they
-    stand for all rows with as many votes against them. Two or three of them would be believed too
-    much: ``before``, the filter so far, has one verdict on each level, that just what it takes is
-    wrong. Raises InputError if there are not as many verdicts as rows.
+    ``right``: whether the label of each row in ``looked`` is. Those by lot stand for all rows with
+    as many votes against them. Two or three of them would be believed too much: ``before``, the
+    filter so far, has one verdict on each level, that just what it takes is wrong. A level of which
+    all rows were judged is known. Raises InputError if there are not as many verdicts as rows.
     """
-    if len(looked) != len(right):
-        raise InputError(f"There are {len(right)} verdicts for {len(looked)} rows.")
-    places, wrong = np.asarray(looked, np.int64), ~np.asarray(right, bool)
-    levels = _levels(against)
-    seen = [wrong[np.isin(places, level)] for level in levels]
-    sizes = [len(level) for level in levels]
-    shares = [float(said.mean()) if len(said) else None for said in seen]
+    if len(looked.rows) != len(right):
+        raise InputError(f"There are {len(right)} verdicts for {len(looked.rows)} rows.")
+    places, lot = np.asarray(looked.rows, np.int64), np.asarray(looked.by_lot, bool)
+    wrong = ~np.asarray(right, bool)
+    shares: list[float | None] = []
+    gains, sizes = [], []
+    for level, rows in enumerate(_levels(against)):
+        here = np.isin(places, rows)
+        known = 0 < len(rows) == len(set(places[here].tolist()))
+        said = wrong[here if known else here & lot]
+        taken = before is not None and level >= before
+        share = said.mean() if known else (said.sum() + taken) / (len(said) + 1)
+        gains.append(len(rows) * (2 * float(share) - 1))
+        shares.append(float(said.mean()) if len(said) else None)
+        sizes.append(len(rows))
     precision = {votes: _mean(shares[votes:], sizes[votes:]) for votes in VOTES}
-    gains = [
-        size * (2 * (said.sum() + (before is not None and level >= before)) / (len(said) + 1) - 1)
-        for level, (said, size) in enumerate(zip(seen, sizes, strict=True))
-    ]
     worth = {votes: sum(gains[votes:]) for votes in VOTES}
     best = max(VOTES, key=lambda votes: (worth[votes], votes == before, votes))
-    votes = best if worth[best] > 0 or best == before else None
+    votes = best if worth[best] > 0 or (worth[best] == 0 and best == before) else None
     return Advice(
         votes=votes,
         precision=precision,
@@ -111,7 +115,10 @@ def _words(votes: Votes | None, precision: dict[Votes, float | None], missed: fl
     if votes is None:
         words = "No filter takes more wrong rows than right ones: do not filter"
     elif precision[votes] is None:
-        words = f"Filter by {votes} of 3 votes: nothing was said of the rows they take"
+        words = (
+            f"Filter by {votes} of 3 votes: too few of the rows they take were judged to say how"
+        )
+        words = f"{words} many are wrong"
     else:
         words = f"Filter by {votes} of 3 votes: {precision[votes]:.0%} of the rows they take are"
         words = f"{words} wrong"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from command_line import Command
 from pseudo_terminal import LISTENS, PseudoTerminal
@@ -24,7 +25,7 @@ from agents.terminal.look_command import ask_all, tell
 from agents.terminal.plan_view import render_plan
 from agents.trail import Trail
 from agents.wall.view import names_of, view
-from pipelines.augment.gate.look import Beside
+from pipelines.augment.gate.look import Beside, Shown, recommend_votes
 from pipelines.augment.judged import Judged
 from pipelines.errors import InputError, NetloopError
 from pipelines.store.rows import read_rows
@@ -112,13 +113,13 @@ def test_a_person_looks_at_twenty_rows(run: RunFolder, tmp_path: Path) -> None:
             at.until(LISTENS)
         at.say("y" if right else "n")
     assert at.end() == 0
-    assert "Filter by 2 of 3 votes: 100% of the rows they take are wrong." in at.words
+    assert "Filter by 1 of 3 votes: 100% of the rows they take are wrong." in at.words
     assert f"netloop runs fork {run.id} --at augmentation/2" in at.words
     assert "say there: r as I judged" in at.words
     assert ESCAPE not in at.screen
     assert "nearest real" in at.words
     (kept,) = json.loads((run.path / "look.json").read_bytes())
-    assert (kept["version"], kept["votes"], len(kept["rows"])) == (2, 2, 20)
+    assert (kept["version"], kept["votes"], len(kept["rows"])) == (2, 1, 20)
     assert (kept["rows"], kept["by_lot"]) == look.shown
 
 
@@ -204,7 +205,7 @@ def test_a_look_is_the_same_each_time(run: RunFolder) -> None:
     assert one.places == other.places
     assert one.pairs() == other.pairs()
     lot = [one.against[place] for place, lot in zip(*one.shown, strict=True) if lot]
-    assert (len(lot), lot.count(0)) == (10, 5)
+    assert (len(lot), lot.count(0)) == (10, 4)
     assert (one.version, one.before) == (2, None)
 
 
@@ -230,7 +231,7 @@ def test_a_fork_proposes_the_filter_in_its_next_version(run: RunFolder, tmp_path
 def test_a_language_model_would_be_told_how_many_rows_were_wrong(
     run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And nothing else of the look."""
+    """And how many were judged, and how they are filtered; nothing else of the look."""
     look, told = Look.at(run), []
     looked = look.keep(said_by_a_person(look))
     propose = RulePlanner.propose
@@ -331,22 +332,64 @@ def test_a_second_look_at_the_same_rows_shows_others_and_adds_up(run: RunFolder)
     assert [second.against[place] for place in said.rows] == said.against, "no plan heeded it yet"
     both = second.keep([True, None, False])
     assert both.rows == [*said.rows, second.places[0], second.places[2]]
+    assert both.by_lot == [*said.by_lot, second.shown.by_lot[0], second.shown.by_lot[2]]
     assert both.right == [*said.right, True, False]
     judged = Judged.read(run.store.path(both.judged))
     assert (judged.right.num_rows, judged.wrong.num_rows) == (10 + 1, 5 + 1)
     assert looked_at(run, 3) == both
 
 
-def test_one_verdict_more_does_not_outweigh_all_before(run: RunFolder, tmp_path: Path) -> None:
+def test_verdicts_of_an_earlier_look_count_when_a_later_one_says_how_to_filter(
+    run: RunFolder, tmp_path: Path
+) -> None:
     """In a run whose plan heeded them: models doubt none of the rows that were judged."""
     first = Look.at(run)
-    assert first.keep(judged(first, 1, 2, 3)).votes == 2
+    assert first.keep(judged(first, 1, 2, 3)).votes == 1
     forked = again(run, tmp_path / ".netloop")
     second = Look.at(forked)
-    doubted = next(n for n, place in enumerate(second.places) if second.against[place])
-    looked = second.keep([True if n == doubted else None for n in range(20)])
-    assert looked.votes is not None
-    assert len(looked.rows) == 21
+    assert second.before == 1
+    lot = [p for p, by_lot in zip(*second.shown, strict=True) if by_lot and second.against[p] == 3]
+    alone = recommend_votes(second.against, Shown(lot[:2], [True] * 2), [True] * 2, second.before)
+    assert alone.votes is None
+    both = second.keep([True if place in lot[:2] else None for place in second.places])
+    assert both.votes == 1, "as many were called wrong before"
+
+
+def test_rows_that_were_skipped_come_back_last(run: RunFolder) -> None:
+    """Who could not tell is not asked the same again while there are others."""
+    first = Look.at(run)
+    kept = first.keep([True, *[None] * 19])
+    assert kept.skipped == first.places[1:]
+    for _ in range(4):
+        later = Look.at(run)
+        assert not {*later.places} & {*first.places}
+        later.keep([True] * 20)
+    assert {*Look.at(run).places} == {*first.places[1:]}
+    Look.at(run).keep([True] * 19)
+    with pytest.raises(InputError, match="has been judged"):
+        Look.at(run)
+
+
+def test_of_equal_rows_one_is_shown(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said of it holds for all."""
+    look = Look.at(run)
+    train, made = look.tables
+    twice = pa.concat_tables([made.slice(0, 30)] * 3)
+    monkeypatch.setattr(Look, "tables", (train, twice))
+    places = Look.at(run).places
+    assert len({place % 30 for place in places}) == len(places) == 20
+
+
+def test_a_look_of_when_lot_picked_every_row(run: RunFolder, tmp_path: Path) -> None:
+    Look.at(run).keep(judged(Look.at(run), 3))
+    path = run.path / "look.json"
+    (kept,) = json.loads(path.read_bytes())
+    del kept["by_lot"], kept["skipped"]
+    path.write_text(json.dumps([kept]))
+    (looked,) = looks_at(run)
+    assert (looked.by_lot, looked.skipped) == ([True] * 20, [])
+    both = Look.at(run).keep([True] * 20)
+    assert both.by_lot[:20] == [True] * 20 and sum(both.by_lot[20:]) == 10
 
 
 def test_rows_that_were_all_judged(run: RunFolder) -> None:
