@@ -156,9 +156,14 @@ class CaptureSocket:
         # Loopback shows every packet twice, going out and coming in: one of them is left out.
         is_loopback = interface == conf.loopback_name
         opened = conf.L2socket if is_loopback else conf.L2listen
+        self._socket = opened.__new__(opened)  # a name for what scapy leaves open when it fails
         try:
-            self._socket = opened(iface=interface, filter=bpf)
+            self._socket.__init__(iface=interface, filter=bpf)
+        except OSError:
+            self.close()
+            raise
         except Scapy_Exception as error:
+            self.close()
             raise ValueError(f"the filter {bpf!r} cannot be used: {error}") from error
         hardware = self._socket.ins.getsockname()[3]
         if hardware not in LINK_TYPES:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scapy.error import Scapy_Exception
 
 from pipelines.capture import CaptureHealth
 from pipelines.capture.decode import Decoder
@@ -74,6 +75,23 @@ def test_frames_of_nothing():
     health = CaptureHealth()
     assert len(Decoder().decode(frames_of([], 1), health)) == 0
     assert (health.packets, health.first_ns) == (0, None)
+
+
+def test_a_filter_that_cannot_be_used_leaves_no_socket_open(monkeypatch):
+    """Not even as long as its error lives, which holds on to what was half made."""
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
+    except (PermissionError, AttributeError) as error:
+        pytest.skip(f"capturing is not possible here: {error}")
+
+    def refuse(*_: object) -> None:
+        raise Scapy_Exception("no such filter")
+
+    monkeypatch.setattr("scapy.arch.linux.attach_filter", refuse)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(ValueError, match="no such filter") as caught:
+        CaptureSocket("lo", "udp")
+    assert os.listdir("/proc/self/fd") == before, caught
 
 
 def test_every_datagram_is_captured_once_and_whole(root, udp):
