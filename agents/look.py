@@ -176,7 +176,7 @@ class Look:
         left = new if len(new) else np.sort(unsaid)
         doubts = Doubts(self.doubts.against[left], self.doubts.beyond[left])
         picked = rows_to_look_at(doubts, self.trail.record["seed"])
-        return Shown([int(row) for row in left[picked.rows]], picked.by_lot)
+        return Shown(left[picked.rows].tolist(), picked.by_lot)
 
     @property
     def places(self) -> list[int]:
@@ -207,15 +207,15 @@ class Look:
             raise InputError("No row was judged.")
         lot = dict(zip(*self.shown, strict=True))
         rows, verdicts, by_lot = [*said], [*said.values()], [lot[place] for place in said]
-        levels = [self.against[place] for place in rows]
-        skipped = [place for place in answers if place not in said]
+        against = np.array(self.against)
+        levels = against[rows].tolist()
+        skipped = {place for place in answers if place not in said}
         new = self.tables[1].take(pa.array(rows, pa.int64()))
         judged = Judged.of(new, verdicts).after(self.judged)
         if self.earlier:
             rows, by_lot = self.earlier.rows + rows, self.earlier.by_lot + by_lot
             verdicts, levels = self.earlier.right + verdicts, self.earlier.against + levels
-            skipped = self.earlier.skipped + skipped
-        against = np.array(self.against)
+            skipped = skipped.union(self.earlier.skipped).difference(rows)
         against[rows] = levels
         advice = recommend_votes(against, Shown(rows, by_lot), verdicts, self.before)
         looked = Looked(
@@ -225,7 +225,7 @@ class Look:
             by_lot=by_lot,
             against=levels,
             right=verdicts,
-            skipped=skipped,
+            skipped=sorted(skipped),
             judged=self.run.store.make(judged.write),
             votes=advice.votes,
             words=advice.words,

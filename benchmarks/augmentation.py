@@ -326,7 +326,7 @@ def right_labels(made: pa.Table, known: pa.Table, double: RowsDouble) -> np.ndar
 def ways_to_filter(
     real: pa.Table, made: pa.Table, right: np.ndarray, seed: int, slips: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Which rows stay: all, those that models do not doubt, and those that look after look leaves.
+    """Which rows stay: all, those that models do not doubt, and what each look leaves.
 
     ``right``: whether the label of each made row is. No two rows are equal: an author's copies are
     refused. The filter before a look is that of a study.

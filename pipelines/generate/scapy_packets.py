@@ -159,11 +159,10 @@ class CaptureSocket:
         self._socket = opened.__new__(opened)  # a name for what scapy leaves open when it fails
         try:
             self._socket.__init__(iface=interface, filter=bpf)
-        except OSError:
+        except (OSError, Scapy_Exception) as error:
             self.close()
-            raise
-        except Scapy_Exception as error:
-            self.close()
+            if isinstance(error, OSError):
+                raise
             raise ValueError(f"the filter {bpf!r} cannot be used: {error}") from error
         hardware = self._socket.ins.getsockname()[3]
         if hardware not in LINK_TYPES:
